@@ -1,0 +1,1 @@
+"""Data sets: BIDS trees, events, BData files, stimuli, and a simulated study."""

@@ -1,0 +1,245 @@
+"""One simulated subject on disk: T1w image, ROI masks, runs of BOLD with events, ground truth."""
+
+import json
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from deeprecon.atomic import replacing
+from deeprecon.data.bids import BoldRun
+from deeprecon.data.simulate import design
+from deeprecon.data.simulate.anatomy import (
+    T1W_SIGNAL,
+    Grid,
+    epi_grid,
+    regions,
+    render,
+    t1w_grid,
+    visual_field,
+)
+from deeprecon.data.simulate.scanner import (
+    Noise,
+    Scanner,
+    bold_image,
+    head_motion,
+    neural_signal,
+    pose,
+)
+from deeprecon.data.simulate.tuning import draw_tuning, responses
+
+
+def generator(seed: int, *names: str) -> Generator:
+    """A random generator of its own for each named thing, so that order does not matter."""
+    return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
+
+
+@dataclass(frozen=True)
+class Physiology:
+    """How strongly the simulated brain answers and how much the scan is disturbed."""
+
+    voxel_size: float  # mm
+    response: float  # median response SD over images, percent signal
+    silent: float  # share of voxels that carry nothing
+    noise: Noise
+    motion: float  # mm and degrees within a run
+    imagery: float  # response to an imagined image, relative to a seen one
+
+
+def physiology(settings: Mapping[str, float]) -> Physiology:
+    """Physiology from the settings of a study (input.simulate)."""
+    noise = Noise(settings["thermal"], settings["physiological"], settings["drift"])
+    names = ("voxel_size", "response", "silent", "motion", "imagery")
+    return Physiology(noise=noise, **{name: settings[name] for name in names})
+
+
+def _write_image(path: Path, data: NDArray[np.generic], grid: Grid, dtype: type) -> None:
+    """A 3-D NIfTI image with both forms set."""
+    image = nib.Nifti1Image(data, grid.affine)
+    image.set_data_dtype(dtype)
+    image.header.set_xyzt_units("mm")
+    image.set_qform(grid.affine, code=1)
+    image.set_sform(grid.affine, code=1)
+    with replacing(path) as temporary:
+        nib.save(image, temporary)
+
+
+def _write_json(path: Path, content: Mapping[str, object]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=4) + "\n")
+
+
+def write_dataset_files(root: str | os.PathLike[str], subjects: list[str]) -> None:
+    """The files of a BIDS data set that belong to no subject; they say that it is simulated."""
+    root = Path(root)
+    _write_json(
+        root / "dataset_description.json",
+        {
+            "Name": "Simulated deep image reconstruction (no human data)",
+            "BIDSVersion": "1.10.0",
+            "DatasetType": "raw",
+            "License": "CC0",
+            "Authors": ["deeprecon simulator"],
+        },
+    )
+    with replacing(root / "README.md") as temporary:
+        temporary.write_text(
+            "# Simulated data\n\nEvery scan in this folder was computed by the deeprecon "
+            "simulator. No person was scanned. The layout and the event tables follow OpenNeuro "
+            "ds001506; ROI masks lie in sourcedata/, as they do there.\n"
+        )
+    with replacing(root / "participants.tsv") as temporary:
+        pd.DataFrame({"participant_id": subjects}).to_csv(temporary, sep="\t", index=False)
+    for task in ("perception", "imagery"):
+        _write_json(
+            root / f"task-{task}_bold.json",
+            {
+                "TaskName": task,
+                "RepetitionTime": design.REPETITION_TIME,
+                "Manufacturer": "deeprecon simulator",
+            },
+        )
+    columns = {
+        "event_type": "block type (-1 first rest, 1 stimulus, 2 one-back repetition, -2 last rest)",
+        "stimulus_id": "stimulus, as in the stimulus tables",
+        "stimulus_name": "name of the stimulus",
+        "category_index": "category of the stimulus",
+        "image_index": "position of the stimulus in its set",
+        "response_time": "button press, s from the start of the run",
+    }
+    _write_json(
+        root / "task-perception_events.json", {k: {"Description": v} for k, v in columns.items()}
+    )
+    imagery = {
+        "trial_no": "number of the trial",
+        "event_type": "-1 first rest, 1 cue, 2 imagery, 3 evaluation, 4 pause, -2 last rest",
+        "category_id": "imagined stimulus",
+        "category_name": "name of the imagined stimulus",
+        "category_index": "imagined stimulus, as in the stimulus table",
+        "response_time": "button press, s from the start of the run",
+        "evaluation": "vividness, 1 to 5 (simulated: random)",
+    }
+    _write_json(
+        root / "task-imagery_events.json", {k: {"Description": v} for k, v in imagery.items()}
+    )
+
+
+def simulate_brain(
+    t1w: str | os.PathLike[str],
+    masks: Sequence[str | os.PathLike[str]],
+    truth: str | os.PathLike[str],
+    subject: str,
+    stimuli: Mapping[str, NDArray[np.uint8]],
+    physiology: Physiology,
+    seed: int,
+    attributes: Mapping[str, str],
+) -> None:
+    """Write the T1w image and ROI masks of a subject, and the ground truth of its voxels.
+
+    Parameters
+    ----------
+    t1w : file of the T1-weighted image
+    masks : files of the ROI masks, each named `..._mask_{LH,RH}_{region}.nii.gz`
+    truth : HDF5 file: `active` (i, j, k) voxels that answer, on the scan grid in head space;
+        region, x, y, sigma, amplitude of each (n_voxels,); `responses/{set}` (n_images, n_voxels)
+        in percent signal
+    stimuli : set -> (n_images, size, size, 3) uint8; "train" sets the scale of the responses
+    attributes : of the HDF5 file
+    """
+    grid, rng = epi_grid(physiology.voxel_size), generator(seed, subject, "brain")
+    brightness = render(t1w_grid(), T1W_SIGNAL, blur_mm=1.0, oversampling=2)
+    brightness = np.maximum(brightness + rng.normal(0, 15, brightness.shape), 0)
+    _write_image(Path(t1w), brightness.astype(np.float32), t1w_grid(), np.int16)
+
+    region_masks = regions(grid)
+    for path in map(Path, masks):
+        name = path.name.partition("_mask_")[2].removesuffix(".nii.gz")
+        _write_image(path, region_masks[name].astype(np.uint8), grid, np.uint8)
+    label = np.full(grid.shape, "", dtype="U4")
+    for name in sorted(region_masks, key=lambda name: not name.endswith("HVC")):
+        label[region_masks[name]] = name.partition("_")[2]  # parts of HVC overwrite HVC
+    active = label != ""
+    region = label[active]
+    x, y = visual_field(grid.world()[active], region, rng)
+    tuning = draw_tuning(region, x, y, physiology.silent, physiology.response, rng)
+    with replacing(truth) as temporary, h5py.File(temporary, "w") as file:
+        file["active"] = active
+        file.create_dataset("region", data=region.tolist(), dtype=h5py.string_dtype())
+        for field in ("x", "y", "sigma", "amplitude"):
+            file[field] = getattr(tuning, field)
+        for name, response in responses(tuning, stimuli).items():
+            file[f"responses/{name}"] = response
+        file.attrs.update(attributes)
+
+
+def simulate_run(
+    run: BoldRun,
+    truth: str | os.PathLike[str],
+    motion: str | os.PathLike[str],
+    stimuli: pd.DataFrame,
+    set_name: str,
+    run_index: int,
+    n_runs: int,
+    physiology: Physiology,
+    seed: int,
+    attributes: Mapping[str, str],
+) -> None:
+    """Write BOLD and events of one run, and the true head poses beside them.
+
+    Parameters
+    ----------
+    run : where the files go
+    truth : what `simulate_brain` wrote
+    motion : HDF5 file for `head_to_scanner` (n_volumes, 4, 4) mm: from T1w to scanner coordinates
+    stimuli : table of the set (`data.stimuli`)
+    run_index, n_runs : which run of the set, counted from 0 over sessions, of how many
+    """
+    rng = generator(seed, run.subject, run.session, run.run)
+    known_ids = list(stimuli["stimulus_id"])
+    ids = design.ids_of_run(set_name, known_ids, run_index, n_runs)
+    if set_name == "imagery":
+        events = design.imagery_events(stimuli, ids, rng)
+        blocks = events[events["event_type"] == 2]
+        shown = blocks["category_index"]
+    else:
+        events = design.perception_events(set_name, stimuli, ids, rng)
+        blocks = events[events["event_type"].isin([1, 2])]
+        shown = blocks["stimulus_id"]
+    with h5py.File(truth, "r") as file:
+        active = file["active"][:]
+        known = file[f"responses/{set_name}"][:]
+    row = {stimulus_id: i for i, stimulus_id in enumerate(known_ids)}
+    amplitudes = known[[row[str(stimulus_id)] for stimulus_id in shown]]
+    if set_name == "imagery":
+        # An imagined picture is weaker, and differs from one attempt to the next.
+        wander = rng.normal(0, 0.5, amplitudes.shape) * known.std(axis=0)
+        amplitudes = physiology.imagery * (amplitudes + wander.astype(np.float32))
+
+    grid = epi_grid(physiology.voxel_size)
+    end = float(events["onset"].iloc[-1] + events["duration"].iloc[-1])
+    times = np.arange(0.0, end, design.REPETITION_TIME)
+    percent = neural_signal(blocks, amplitudes, times, physiology.noise, rng)
+    session = generator(seed, run.subject, run.session, "position")
+    offset = session.normal(0, 1, 6) * np.array([2.0, 2.0, 2.0, 1.5, 1.0, 1.0])
+    poses = np.stack(
+        [
+            pose(offset + step, grid.centre)
+            for step in head_motion(len(times), physiology.motion, rng)
+        ]
+    )
+    volumes = Scanner(grid).run(active, percent, poses, physiology.noise, rng)
+    with replacing(run.bold) as temporary:
+        nib.save(bold_image(volumes, grid, design.REPETITION_TIME), temporary)
+    with replacing(run.events) as temporary:
+        events.to_csv(temporary, sep="\t", index=False, na_rep="n/a")
+    with replacing(motion) as temporary, h5py.File(temporary, "w") as file:
+        file["head_to_scanner"] = poses
+        file.attrs.update(attributes)
