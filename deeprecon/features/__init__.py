@@ -1,0 +1,1 @@
+"""Networks and the features of the stimuli."""

@@ -1,0 +1,75 @@
+"""Mean, SD and contrast of a layer's units over the training images."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from deeprecon.atomic import replacing
+
+Array = NDArray[np.float32]
+
+
+def channel_sd(features: Array) -> NDArray[np.float64]:
+    """Mean over channels of the SD within a channel (ddof 1), for each stimulus: (n,).
+
+    Parameters
+    ----------
+    features : (n, channels, *space) or (n, units); of vectors the SD over units is taken
+
+    Examples
+    --------
+    >>> channel_sd(np.array([[[0.0, 2.0], [1.0, 5.0]]])).round(3)
+    array([2.121])
+    """
+    if features.ndim == 2:
+        return np.asarray(features.std(axis=1, ddof=1), np.float64)
+    flat = features.reshape(*features.shape[:2], -1)
+    return np.asarray(flat.std(axis=2, ddof=1).mean(axis=1), np.float64)
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """Of one layer over the training images.
+
+    Attributes
+    ----------
+    mean, sd : (*unit_shape); SD with ddof 1
+    contrast : mean over images of `channel_sd(features - mean)`
+    """
+
+    mean: Array
+    sd: Array
+    contrast: float
+
+    @classmethod
+    def of(cls, features: Array) -> "LayerStatistics":
+        """Statistics of (n, *unit_shape) features."""
+        mean = features.mean(axis=0)
+        return cls(mean, features.std(axis=0, ddof=1), float(channel_sd(features - mean).mean()))
+
+
+def write_statistics(
+    path: str | os.PathLike[str],
+    statistics: Mapping[str, LayerStatistics],
+    attributes: Mapping[str, str],
+) -> None:
+    """Write the statistics of all layers: a group each, with `mean`, `sd` and `contrast`."""
+    with replacing(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+        for layer, values in statistics.items():
+            group = file.create_group(layer)
+            group["mean"], group["sd"] = values.mean, values.sd
+            group.attrs["contrast"] = values.contrast
+        file.attrs.update(attributes)
+
+
+def read_statistics(path: str | os.PathLike[str]) -> dict[str, LayerStatistics]:
+    """Read what `write_statistics` wrote."""
+    with h5py.File(path, "r") as file:
+        return {
+            layer: LayerStatistics(group["mean"][:], group["sd"][:], float(group.attrs["contrast"]))
+            for layer, group in file.items()
+        }
