@@ -201,8 +201,8 @@ def test_active_voxels_follow_their_true_responses(simulated):
     events = pd.read_csv(run.events, sep="\t")
     block = events[events["event_type"] == 1].iloc[20]
     volumes = np.arange(6) + int(block["onset"] / 2) + 2
-    mean = np.mean(np.asarray(bold.dataobj[..., :16], float), axis=3)
-    during = np.asarray(bold.dataobj[..., volumes], float).mean(axis=3)
+    mean = np.asarray(bold.dataobj)[..., :16].mean(axis=3)
+    during = np.asarray(bold.dataobj)[..., volumes].mean(axis=3)
     change = 100 * (during - mean) / mean
     change = affine_transform(change, to_scan[:3, :3], to_scan[:3, 3], order=1)[active]
     strong = np.abs(true[int(float(block["stimulus_id"])) - 1]) > 1.0
@@ -216,7 +216,7 @@ def test_active_voxels_follow_their_true_responses(simulated):
 def test_training_runs_cycle_through_the_images():
     ids = [str(i) for i in range(100)]
     parts = [design.ids_of_run("train", ids, i, 3) for i in range(3)]
-    assert sum(parts, []) == ids
+    assert [name for part in parts for name in part] == ids
     assert design.ids_of_run("shapes", ids, 2, 3) == ids
 
 

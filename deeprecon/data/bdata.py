@@ -1,0 +1,284 @@
+"""BData, the lab's table of samples: voxels and labels side by side, in one HDF5 file.
+
+Layout (bdpy, github.com/KamitaniLab/bdpy): `dataset` (n_samples, n_columns); `metadata/key`,
+`metadata/description` (n_keys,) and `metadata/value` (n_keys, n_columns), where 1 marks the
+columns that belong to a key, any other number is a value of a column (such as voxel_x) and NaN
+stands for neither; `vmap/<key>/<value>` holds the names of a label column's numbers. The header
+that bdpy writes (paths and source code of the caller) is left out; bdpy does not need it.
+"""
+
+import difflib
+import fnmatch
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from deeprecon.atomic import replacing
+from deeprecon.errors import InputError
+
+Array = NDArray[np.float64]
+
+VOXELS = "VoxelData"
+_OLD_SPELLINGS = {"dataset": ("dataset", "dataSet"), "metadata": ("metadata", "metaData")}
+
+
+@dataclass(frozen=True)
+class MetaRow:
+    """One key: what it is, and its value for every column (NaN: not applicable)."""
+
+    description: str
+    value: Array  # (n_columns,)
+
+
+@dataclass
+class BData:
+    """Samples with the description of their columns.
+
+    Attributes
+    ----------
+    dataset : (n_samples, n_columns) float64
+    metadata : key -> MetaRow
+    vmap : label key -> {number: name}
+
+    Examples
+    --------
+    >>> data = BData.from_columns(
+    ...     voxels=np.array([[1.0, 2.0], [3.0, 4.0]]),
+    ...     labels={"stimulus_id": ["10.000010", "2"]},
+    ...     rois={"ROI_V1": np.array([True, False]), "ROI_VC": np.array([True, True])},
+    ... )
+    >>> data.select("ROI_VC - ROI_V1")
+    array([[2.],
+           [4.]])
+    >>> data.labels("stimulus_id")
+    ['10.000010', '2']
+    """
+
+    dataset: Array
+    metadata: dict[str, MetaRow]
+    vmap: dict[str, dict[float, str]] = field(default_factory=dict)
+
+    @classmethod
+    def from_columns(
+        cls,
+        voxels: NDArray[np.floating],
+        labels: Mapping[str, Sequence[str] | NDArray[np.floating]],
+        rois: Mapping[str, NDArray[np.bool_]],
+        positions: Mapping[str, NDArray[np.floating]] | None = None,
+    ) -> "BData":
+        """Put voxels, label columns, ROI flags and positions together.
+
+        Parameters
+        ----------
+        voxels : (n_samples, n_voxels)
+        labels : key -> n_samples strings (numbered from 1 in order of appearance) or numbers
+        rois : key -> (n_voxels,) bool
+        positions : key (such as voxel_x) -> (n_voxels,) values
+        """
+        n_samples, n_voxels = voxels.shape
+        parts = [np.asarray(voxels, np.float64)]
+        vmap: dict[str, dict[float, str]] = {}
+        for key, values in labels.items():
+            if len(values) != n_samples:
+                raise InputError(f"label {key}: {len(values)} values for {n_samples} samples")
+            if isinstance(values, np.ndarray):
+                column = np.asarray(values, np.float64)
+            else:
+                code = {name: float(i) for i, name in enumerate(dict.fromkeys(values), start=1)}
+                column = np.array([code[name] for name in values])
+                vmap[key] = {number: name for name, number in code.items()}
+            parts.append(column[:, None])
+        dataset = np.hstack(parts)
+        n_columns = dataset.shape[1]
+
+        def row(description: str, columns: slice, value: object) -> MetaRow:
+            values = np.full(n_columns, np.nan)
+            values[columns] = value
+            return MetaRow(description, values)
+
+        on_voxels = slice(0, n_voxels)
+        metadata = {VOXELS: row("1 = voxel value", on_voxels, 1.0)}
+        for i, key in enumerate(labels):
+            place = slice(n_voxels + i, n_voxels + i + 1)
+            metadata[key] = row(f"1 = {key}", place, 1.0)
+        for key, mask in rois.items():
+            flags = np.where(np.asarray(mask, bool), 1.0, np.nan)
+            metadata[key] = row(f"1 = voxel in {key}", on_voxels, flags)
+        for key, position in (positions or {}).items():
+            metadata[key] = row(key, on_voxels, np.asarray(position, np.float64))
+        return cls(dataset, metadata, vmap)
+
+    def columns(self, expression: str) -> NDArray[np.bool_]:
+        """Which columns an expression selects, (n_columns,).
+
+        Keys, wildcards (`ROI_V*`), `+` or `|` (union), `-` (without), `&` (both), `key = 1`,
+        parentheses; all operators bind alike, from left to right.
+
+        Raises
+        ------
+        InputError
+            If a key is unknown or the expression cannot be read.
+        """
+        tokens = re.findall(r"[\w*?.]+|\S", expression)
+        selected = self._expression(tokens, expression)
+        if tokens:
+            raise InputError(f"selection {expression!r}: found {tokens[0]!r}, expected an operator")
+        return selected
+
+    def _expression(self, tokens: list[str], expression: str) -> NDArray[np.bool_]:
+        """Operands and operators from left to right, consuming the tokens."""
+        selected = self._operand(tokens, expression)
+        while tokens and tokens[0] in "+|-&":
+            operator = tokens.pop(0)
+            other = self._operand(tokens, expression)
+            if operator == "&":
+                selected = selected & other
+            else:
+                selected = selected & ~other if operator == "-" else selected | other
+        return selected
+
+    def _operand(self, tokens: list[str], expression: str) -> NDArray[np.bool_]:
+        """A key, with `= value` or not, or a parenthesis."""
+        token = tokens.pop(0) if tokens else "the end"
+        if token == "(":
+            selected = self._expression(tokens, expression)
+            if not tokens or tokens.pop(0) != ")":
+                raise InputError(f"selection {expression!r}: a parenthesis is not closed")
+            return selected
+        if not re.fullmatch(r"[\w*?.]+", token) or token == "the end":
+            raise InputError(f"selection {expression!r}: found {token!r}, expected a key")
+        wanted = 1.0
+        if tokens and tokens[0] == "=":
+            tokens.pop(0)
+            wanted = self._number(tokens, expression)
+        keys = fnmatch.filter(self.metadata, token) if set(token) & set("*?") else [token]
+        if not keys:
+            raise InputError(f"selection {expression!r}: no key is like {token!r}")
+        return np.any([self._row(key).value == wanted for key in keys], axis=0)
+
+    def _number(self, tokens: list[str], expression: str) -> float:
+        """The value after `=`."""
+        token = tokens.pop(0) if tokens else "the end"
+        try:
+            return float(token)
+        except ValueError:
+            raise InputError(
+                f"selection {expression!r}: found {token!r} after '=', expected a number"
+            ) from None
+
+    def _row(self, key: str) -> MetaRow:
+        """The metadata of a key, or an InputError with the nearest known ones."""
+        if key not in self.metadata:
+            near = difflib.get_close_matches(key, self.metadata, n=3) or list(self.metadata)
+            raise InputError(f"unknown key {key!r}; nearest: {', '.join(near)}")
+        return self.metadata[key]
+
+    def select(self, expression: str) -> Array:
+        """The columns that an expression selects, (n_samples, n_selected): see `columns`."""
+        return self.dataset[:, self.columns(expression)]
+
+    def get(self, key: str) -> Array:
+        """The column of a key, (n_samples,), or its columns, (n_samples, n)."""
+        found = self.dataset[:, self._row(key).value == 1.0]
+        return found[:, 0] if found.shape[1] == 1 else found
+
+    def labels(self, key: str) -> list[str]:
+        """The names of a label column's numbers, for every sample.
+
+        Raises
+        ------
+        InputError
+            If the key has no names, or a number has none.
+        """
+        column = self.get(key)
+        if key not in self.vmap:
+            raise InputError(f"key {key!r} has no names; known: {', '.join(self.vmap) or 'none'}")
+        names = self.vmap[key]
+        unknown = [value for value in column if value not in names and not np.isnan(value)]
+        if unknown:
+            raise InputError(f"key {key!r}: the value {unknown[0]:g} has no name")
+        return ["n/a" if np.isnan(value) else names[value] for value in column]
+
+    def value(self, key: str, where: str = VOXELS) -> Array:
+        """What a key says of the columns of another, such as voxel_x of VoxelData: (n,)."""
+        return self._row(key).value[self._row(where).value == 1.0]
+
+
+def write_bdata(
+    path: str | os.PathLike[str], bdata: BData, attributes: Mapping[str, str] | None = None
+) -> None:
+    """Write a BData file; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    path : HDF5 file
+    bdata : BData
+    attributes : of the file, such as `provenance.stamp`
+    """
+    text = h5py.string_dtype()
+    with replacing(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+        file.create_dataset(
+            "dataset", data=bdata.dataset, compression="gzip", compression_opts=4, shuffle=True
+        )
+        rows = bdata.metadata.values()
+        metadata = file.create_group("metadata", track_order=True)
+        metadata.create_dataset("key", data=list(bdata.metadata), dtype=text)
+        metadata.create_dataset("description", data=[r.description for r in rows], dtype=text)
+        metadata.create_dataset(
+            "value", data=np.stack([row.value for row in rows]), compression="gzip", shuffle=True
+        )
+        for key, names in bdata.vmap.items():
+            for number, name in names.items():
+                file[f"vmap/{key}/{number}"] = name.encode()
+        file.attrs.update(attributes or {})
+
+
+def read_bdata(path: str | os.PathLike[str]) -> BData:
+    """Read a BData file, in the present or the old spelling (dataSet, metaData).
+
+    Raises
+    ------
+    InputError
+        If the file is no HDF5 file, or a part of it is missing or of the wrong shape.
+    """
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path}: not a readable HDF5 file ({error})") from None
+    with file:
+        dataset = np.asarray(_part(path, file, "dataset"), np.float64)
+        group = _part(path, file, "metadata")
+        for name in ("key", "description", "value"):
+            if name not in group:
+                raise InputError(f"{path}: no metadata/{name}")
+        keys, descriptions = (_texts(group[name][:]) for name in ("key", "description"))
+        values = np.asarray(group["value"], np.float64)
+        if dataset.ndim != 2 or values.shape != (len(keys), dataset.shape[1]):
+            raise InputError(
+                f"{path}: metadata/value has shape {values.shape}, expected {len(keys)} keys and "
+                f"the columns of dataset, which has shape {dataset.shape}"
+            )
+        vmap = {
+            key: {float(number): _texts([name[()]])[0] for number, name in names.items()}
+            for key, names in file.get("vmap", {}).items()
+        }
+    rows = zip(keys, descriptions, values, strict=True)
+    return BData(dataset, {key: MetaRow(what, value) for key, what, value in rows}, vmap)
+
+
+def _part(path: str | os.PathLike[str], file: h5py.File, name: str) -> h5py.Dataset | h5py.Group:
+    """A dataset or group by its present or its old name."""
+    for spelling in _OLD_SPELLINGS[name]:
+        if spelling in file:
+            return file[spelling]
+    raise InputError(f"{path}: no {name}; found {', '.join(file) or 'nothing'}")
+
+
+def _texts(values: Sequence[object]) -> list[str]:
+    """HDF5 strings, which h5py gives as bytes, as text."""
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]

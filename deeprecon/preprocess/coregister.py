@@ -1,0 +1,112 @@
+"""Rigid registration of a BOLD reference volume with the T1w image of the same subject.
+
+The optimiser is Greedy (Yushkevich, https://github.com/pyushkevich/greedy) with six degrees of
+freedom and normalised mutual information (Studholme, Hill & Hawkes 1999, Pattern Recognition
+32:71-86), which asks of two images only that equal intensities in one mean similar intensities in
+the other.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.affines import apply_affine
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from deeprecon.errors import InputError
+from deeprecon.preprocess.realign import FloatArray, check_volume
+
+# Two levels, because a third lost small BOLD grids (40x40x20 of 4 mm) in every fourth trial.
+GREEDY = "-d 3 -a -m NMI -dof 6 -ia-identity -n 100x100 -seed 1 -threads 1 -V 0"
+BINS = 32
+
+
+def coregister(
+    moving_img: nib.spatialimages.SpatialImage, fixed_img: nib.spatialimages.SpatialImage
+) -> FloatArray:
+    """Rigid transform from the T1w image to a BOLD reference volume.
+
+    The search starts where the headers put the two images, which scanners keep right within a
+    session to the subject's movement. Offsets of 15 mm and 10 degrees were found in simulations.
+
+    Parameters
+    ----------
+    moving_img : 3-D nibabel image
+        The BOLD reference volume (mean or first volume).
+    fixed_img : 3-D nibabel image
+        The T1w image.
+
+    Returns
+    -------
+    (4, 4) float64 array
+        Maps world coordinates (RAS, mm) of `fixed_img` to the world coordinates of `moving_img`
+        where the same tissue lies: to read BOLD values at T1w positions, apply it to these.
+
+    Raises
+    ------
+    InputError
+        If an image is not 3-D, constant or not finite, or the images share less information after
+        the registration than before, which means that it failed.
+    """
+    bold, bold_name = _volume(moving_img)
+    t1w, t1w_name = _volume(fixed_img)
+    with tempfile.TemporaryDirectory() as folder:
+        nib.save(nib.Nifti1Image(bold, moving_img.affine), Path(folder, "bold.nii"))
+        nib.save(nib.Nifti1Image(t1w, fixed_img.affine), Path(folder, "t1w.nii"))
+        _run_greedy(f"{GREEDY} -i bold.nii t1w.nii -o bold_to_t1w.mat", folder)
+        # Greedy maps its fixed image, here BOLD as the smaller grid, to its moving image, and
+        # writes its matrices for RAS world coordinates (in memory they are LPS, as in ITK).
+        matrix = np.linalg.inv(np.loadtxt(Path(folder, "bold_to_t1w.mat"), np.float64))
+    before, after = (
+        _mutual_information(bold, moving_img.affine, t1w, fixed_img.affine, transform)
+        for transform in (np.eye(4), matrix)
+    )
+    if not after > before - 1e-3:
+        raise InputError(
+            f"{bold_name}: coregistration with {t1w_name} failed: normalised mutual information "
+            f"{after:.4f}, but {before:.4f} as the headers place them"
+        )
+    return matrix
+
+
+def _volume(img: nib.spatialimages.SpatialImage) -> tuple[NDArray[np.float32], str]:
+    """Values and name of a 3-D image that can be registered."""
+    name = img.get_filename() or "image"
+    if img.ndim != 3:
+        raise InputError(f"{name}: shape {img.shape}, expected one volume with three dimensions")
+    volume = np.asarray(img.dataobj, np.float32)
+    check_volume(volume, name)
+    return volume, name
+
+
+def _run_greedy(command: str, folder: str) -> None:
+    """Run Greedy in a process of its own, because its optimiser prints through C."""
+    code = "import sys; from picsl_greedy import Greedy3D; Greedy3D().execute(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, command], cwd=folder, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"greedy {command} ended with {done.returncode}: {done.stderr.strip()}")
+
+
+def _mutual_information(
+    bold: NDArray[np.float32],
+    bold_affine: FloatArray,
+    t1w: NDArray[np.float32],
+    t1w_affine: FloatArray,
+    matrix: FloatArray,
+) -> float:
+    """Normalised mutual information (H(a) + H(b)) / H(a, b) over the voxels of the BOLD grid."""
+    ijk = np.indices(bold.shape).reshape(3, -1).T
+    to_t1w = np.linalg.inv(t1w_affine) @ np.linalg.inv(matrix) @ bold_affine
+    values = ndimage.map_coordinates(t1w, apply_affine(to_t1w, ijk).T, order=1, cval=0.0)
+    joint = np.histogram2d(bold.ravel(), values, BINS)[0] / len(values)
+
+    def entropy(p: FloatArray) -> float:
+        return float(-(p[p > 0] * np.log(p[p > 0])).sum())
+
+    return (entropy(joint.sum(0)) + entropy(joint.sum(1))) / entropy(joint)

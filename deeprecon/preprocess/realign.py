@@ -1,0 +1,420 @@
+"""Rigid-body motion correction of a BOLD run by least squares.
+
+The algorithm is the one of SPM's realign and AFNI's 3dvolreg (Friston et al. 1995, Human Brain
+Mapping 3:165-189; Cox & Jesmanowicz 1999, Magnetic Resonance in Medicine 42:1014-1018):
+Gauss-Newton on the squared difference between the smoothed volume and the smoothed reference,
+with one global intensity gain. The increments are taken on the side of the reference
+("inverse compositional", Baker & Matthews 2004, International Journal of Computer Vision
+56:221-255), so that its gradient is computed once for all volumes.
+
+Convention, used by all of `deeprecon.preprocess`: the motion of a volume is the rigid transform
+that maps world coordinates of the reference (scanner RAS, mm) to the world coordinates at which
+the same tissue lies in that volume. Its parameters are (trans_x, trans_y, trans_z, rot_x, rot_y,
+rot_z), mm and radians, about a centre that stays the same for all volumes: see `motion_matrix`.
+A head that moves up between the reference and the volume has a positive trans_z.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.affines import apply_affine, voxel_sizes
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from deeprecon.errors import InputError
+
+FloatArray = NDArray[np.float64]
+
+logger = logging.getLogger(__name__)
+
+FWHM_PER_SD = np.sqrt(8 * np.log(2))
+HEAD_RADIUS = 50.0  # mm; turns a rotation into the displacement of the brain's surface
+MIN_FWHM = 6.0  # mm
+TOLERANCE = 2e-3  # mm
+MAX_ITERATIONS = 30
+SIGNAL_SHARE = 0.2
+EDGE_SDS = 1.5  # standard deviations of the smoothing kernel
+
+
+def grid_centre(shape: tuple[int, ...], affine: ArrayLike) -> FloatArray:
+    """World coordinates (3,) in mm of the centre of a voxel grid.
+
+    >>> grid_centre((3, 5, 7), np.diag([2.0, 2.0, 2.0, 1.0]))
+    array([2., 4., 6.])
+    """
+    centre: FloatArray = apply_affine(affine, (np.asarray(shape[:3]) - 1) / 2)
+    return centre
+
+
+def motion_matrix(parameters: ArrayLike, centre: ArrayLike) -> FloatArray:
+    """World-to-world matrix of six motion parameters.
+
+    The matrix maps a point x of the reference to ``centre + t + Rx @ Ry @ Rz @ (x - centre)`` in
+    the volume, with right-handed rotations about the world's axes through the centre.
+
+    Parameters
+    ----------
+    parameters : (6,) array
+        Translations x, y, z in mm, then rotations about x, y, z in radians.
+    centre : (3,) array
+        Centre of the rotations in mm, see `grid_centre`.
+
+    Returns
+    -------
+    (4, 4) float64 array
+
+    Examples
+    --------
+    >>> motion_matrix([1, 0, 0, 0, 0, np.pi / 2], centre=[0, 0, 0]).round(3) @ [5, 0, 0, 1]
+    array([1., 5., 0., 1.])
+    """
+    parameters = np.asarray(parameters, np.float64)
+    centre = np.asarray(centre, np.float64)
+    rotation = Rotation.from_euler("XYZ", parameters[3:]).as_matrix()
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation
+    matrix[:3, 3] = centre + parameters[:3] - rotation @ centre
+    return matrix
+
+
+def motion_parameters(matrix: ArrayLike, centre: ArrayLike) -> FloatArray:
+    """Six motion parameters of a rigid world-to-world matrix: the inverse of `motion_matrix`.
+
+    >>> motion_parameters(motion_matrix([1, 2, 3, 0.1, 0.2, 0.3], [4, 5, 6]), [4, 5, 6]).round(6)
+    array([1. , 2. , 3. , 0.1, 0.2, 0.3])
+    """
+    matrix = np.asarray(matrix, np.float64)
+    translation = apply_affine(matrix, np.asarray(centre, np.float64)) - centre
+    angles = Rotation.from_matrix(matrix[:3, :3]).as_euler("XYZ")
+    return np.concatenate([translation, angles])
+
+
+def resample_at(volume: ArrayLike, voxel_coordinates: ArrayLike) -> NDArray[np.float32]:
+    """Values of a volume at fractional voxel positions, by cubic splines.
+
+    Parameters
+    ----------
+    volume : (x, y, z) array
+    voxel_coordinates : (n, 3) array
+        Positions in units of voxels; integers are the voxels' centres.
+
+    Returns
+    -------
+    (n,) float32 array
+        A voxel reaches half a voxel to each side of its centre: beyond the outermost voxels'
+        edges the value is NaN, between their centres and their edges it is that at the centre.
+    """
+    coefficients = _spline(np.asarray(volume, np.float32))
+    return _evaluate(coefficients, np.asarray(voxel_coordinates, np.float64).T)
+
+
+def _spline(volume: NDArray[np.float32]) -> FloatArray:
+    """Cubic spline coefficients of a volume, reflected about its outermost voxel centres."""
+    coefficients: FloatArray = ndimage.spline_filter(volume, order=3, mode="mirror")
+    return coefficients
+
+
+def _evaluate(coefficients: FloatArray, ijk: FloatArray) -> NDArray[np.float32]:
+    """Spline values at positions `ijk` (3, n): NaN outside, see `resample_at`."""
+    last = np.array(coefficients.shape)[:, None] - 1
+    values: NDArray[np.float32] = ndimage.map_coordinates(
+        coefficients, np.clip(ijk, 0, last), np.float32, order=3, mode="mirror", prefilter=False
+    )
+    values[((ijk < -0.5) | (ijk > last + 0.5)).any(axis=0)] = np.nan
+    return values
+
+
+def load_image(path: str | PathLike[str]) -> nib.spatialimages.SpatialImage:
+    """Open a NIfTI image without reading its values.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no image.
+    """
+    try:
+        img = nib.load(path)
+    except (OSError, nib.filebasedimages.ImageFileError) as error:
+        raise InputError(f"{path}: cannot be read as an image ({error})") from None
+    if not isinstance(img, nib.spatialimages.SpatialImage):
+        raise InputError(f"{path}: not an image of a volume")
+    return img
+
+
+def read_volumes(img: nib.spatialimages.SpatialImage) -> Iterator[NDArray[np.float32]]:
+    """Yield the volumes of a run one by one, scaled, so that memory stays at one volume.
+
+    Raises
+    ------
+    InputError
+        If the image is not 4-D, or a volume holds NaN or infinity or the same value everywhere.
+    """
+    name = img.get_filename() or "image"
+    if img.ndim != 4:
+        raise InputError(f"{name}: shape {img.shape}, expected a run with four dimensions")
+    if nib.is_proxy(img.dataobj) and img.get_filename():
+        # An open file goes on where it stands; otherwise each volume of a compressed run would be
+        # reached by decompressing all that lie before it.
+        img = nib.load(name, keep_file_open=True)  # type: ignore[assignment]
+    for i in range(img.shape[3]):
+        volume = np.asarray(img.dataobj[..., i], np.float32)
+        check_volume(volume, f"{name}: volume {i}")
+        yield volume
+
+
+def check_volume(volume: NDArray[np.floating], name: str) -> None:
+    """Refuse a volume that cannot be registered."""
+    if volume.ndim != 3 or min(volume.shape) < 3:
+        raise InputError(f"{name}: shape {volume.shape}, expected 3 dimensions of >= 3 voxels")
+    if not np.isfinite(volume).all():
+        raise InputError(f"{name}: holds NaN or infinite values")
+    if volume.min() == volume.max():
+        raise InputError(f"{name}: holds {volume.flat[0]:g} everywhere, expected a brain image")
+
+
+def _smooth(volume: NDArray[np.floating], affine: FloatArray, fwhm: float) -> NDArray[np.float32]:
+    """Gaussian smoothing by `fwhm` mm."""
+    sigma = fwhm / FWHM_PER_SD / voxel_sizes(affine)
+    smoothed: NDArray[np.float32] = ndimage.gaussian_filter(
+        np.asarray(volume, np.float32), sigma, mode="nearest"
+    )
+    return smoothed
+
+
+def _gradient(volume: NDArray[np.float32], affine: FloatArray) -> FloatArray:
+    """Gradient (3, x, y, z) in world axes, per mm, of the cubic spline through a volume."""
+    slopes = [
+        ndimage.correlate1d(
+            ndimage.spline_filter1d(volume, order=3, axis=axis, mode="mirror"),
+            [-0.5, 0, 0.5],
+            axis=axis,
+            mode="mirror",
+        )
+        for axis in range(3)
+    ]
+    gradient: FloatArray = np.tensordot(np.linalg.inv(affine[:3, :3]).T, slopes, axes=1)
+    return gradient
+
+
+def _edge_weights(
+    ijk: NDArray[Any], shape: tuple[int, ...], affine: FloatArray, fwhm: float
+) -> FloatArray:
+    """Weights (n,) of voxel positions (3, n): 0 at the grid's faces and beyond, 1 well inside.
+
+    Smoothing knows nothing of the tissue beyond the faces, which cut most heads, so that values
+    near them do not move with the head: with them, rotations are wrong by tenths of a degree.
+    The ramp between lets no point drop out at once, which could keep the fit from settling.
+    """
+    last = np.array(shape)[:, None] - 1.0
+    reach = EDGE_SDS * fwhm / FWHM_PER_SD / voxel_sizes(affine)[:, None]
+    depth = np.minimum(ijk, last - ijk) / np.minimum(reach, last / 4)
+    weights: FloatArray = np.clip(depth, 0, 1).prod(axis=0)
+    return weights
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The reference at one smoothness, at a sample of its voxels."""
+
+    fwhm: float  # mm
+    centre: FloatArray  # (3,) mm
+    points: FloatArray  # (n, 3) world coordinates, mm
+    design: FloatArray  # (n, 7) derivatives by the six parameters at zero, then the intensity
+
+    def fit(
+        self, volume: NDArray[np.floating], affine: FloatArray, matrix: FloatArray
+    ) -> FloatArray | None:
+        """Improve the motion `matrix` of a volume; None if that does not converge."""
+        coefficients = _spline(_smooth(volume, affine, self.fwhm))
+        to_voxels = np.linalg.inv(affine)
+        for _ in range(MAX_ITERATIONS):
+            ijk = apply_affine(to_voxels @ matrix, self.points).T
+            values = np.nan_to_num(_evaluate(coefficients, ijk))
+            weighted = self.design.T * _edge_weights(ijk, volume.shape, affine, self.fwhm)
+            solution = np.linalg.lstsq(weighted @ self.design, weighted @ values, rcond=1e-10)[0]
+            if solution[6] <= 0:
+                return None
+            # values = gain * (intensity + derivatives @ step), and a step of the reference is the
+            # opposite step of the volume.
+            step = solution[:6] / solution[6]
+            matrix = matrix @ np.linalg.inv(motion_matrix(step, self.centre))
+            if np.abs(step[:3]).max() + HEAD_RADIUS * np.abs(step[3:]).max() < TOLERANCE:
+                return matrix
+        return None
+
+
+def _level(
+    reference: NDArray[np.floating], affine: FloatArray, fwhm: float, n_points: int
+) -> _Level:
+    """Prepare the reference for fits at one smoothness."""
+    smoothed = _smooth(reference, affine, fwhm)
+    low, high = np.percentile(smoothed, [2, 98])
+    ijk = np.argwhere(smoothed > low + SIGNAL_SHARE * (high - low))
+    ijk = ijk[_edge_weights(ijk.T, reference.shape, affine, fwhm) == 1]
+    if len(ijk) > n_points:
+        # A random sample has no axis, unlike every k-th voxel.
+        ijk = np.random.default_rng(0).choice(ijk, n_points, replace=False)
+    centre = grid_centre(reference.shape, affine)
+    points = apply_affine(affine, ijk)
+    gradient = _gradient(smoothed, affine)[:, *ijk.T].T
+    turning = np.cross(points - centre, gradient)
+    design = np.column_stack([gradient, turning, smoothed[*ijk.T]])
+    return _Level(fwhm, centre, points, design)
+
+
+def _coarse_to_fine(
+    levels: list[_Level], volume: NDArray[np.floating], affine: FloatArray, matrix: FloatArray
+) -> FloatArray | None:
+    """Improve the motion `matrix` level by level; None if the last one does not converge."""
+    found = None
+    for level in levels:
+        found = level.fit(volume, affine, matrix)
+        matrix = matrix if found is None else found
+    return found
+
+
+def estimate_motion(
+    volumes: Iterable[NDArray[np.floating]],
+    reference: NDArray[np.floating],
+    affine: ArrayLike,
+    *,
+    volume_affine: ArrayLike | None = None,
+    fwhm: float | None = None,
+    n_points: int = 10_000,
+) -> FloatArray:
+    """Rigid motion of each volume of a run against a reference volume.
+
+    The first volume is fitted from coarse to fine (2 and 1 times `fwhm`), starting where the
+    affines put it; the others at `fwhm` only, starting from the volume before, and from coarse to
+    fine if that does not converge. A volume that converges in neither way gets the motion of the
+    one before, and a warning in the log.
+
+    Parameters
+    ----------
+    volumes : iterable of (x, y, z) arrays
+        The volumes in order, for example `read_volumes(img)`.
+    reference : (x, y, z) array
+        Typically the first volume of the session, or a mean volume.
+    affine : (4, 4) array
+        Voxel to world (mm) matrix of the reference, without shears.
+    volume_affine : (4, 4) array, optional
+        That of the volumes, if they have another grid than the reference.
+    fwhm : float, optional
+        Gaussian smoothing of volumes and reference, mm. Defaults to 6, or to 1.5 times the
+        longest edge of a voxel if that is more: with less, aliasing moves the estimate. But at
+        most a quarter of the thinnest side of the reference, for the sake of thin slabs.
+    n_points : int
+        At most as many voxels of the reference are compared, a fixed random sample of those with
+        signal (above a fifth of the way from the 2nd to the 98th percentile).
+
+    Returns
+    -------
+    (n_volumes, 6) float64 array
+        trans_x, trans_y, trans_z in mm, rot_x, rot_y, rot_z in radians, about the centre of the
+        reference's grid: `motion_matrix(parameters[t], grid_centre(reference.shape, affine))`
+        maps world coordinates of the reference to those of volume t.
+
+    Raises
+    ------
+    InputError
+        If a volume or the reference has no three dimensions, another shape than the reference
+        (without `volume_affine`), NaN or infinity, or the same value everywhere.
+    """
+    reference = np.asarray(reference)
+    check_volume(reference, "reference")
+    affine = np.asarray(affine, np.float64)
+    moving = affine if volume_affine is None else np.asarray(volume_affine, np.float64)
+    if fwhm is None:
+        edges = voxel_sizes(affine)
+        fwhm = max(MIN_FWHM, 1.5 * max(*edges, *voxel_sizes(moving)))
+        fwhm = min(fwhm, (edges * reference.shape).min() / 4)
+    levels = [_level(reference, affine, scale * fwhm, n_points) for scale in (2, 1)]
+    matrix = np.eye(4)
+    motion = []
+    for i, volume in enumerate(volumes):
+        check_volume(volume, f"volume {i}")
+        if volume_affine is None and volume.shape != reference.shape:
+            raise InputError(f"volume {i}: shape {volume.shape}, expected {reference.shape}")
+        found = levels[-1].fit(volume, moving, matrix) if i else None
+        if found is None:
+            found = _coarse_to_fine(levels, volume, moving, matrix)
+        if found is None:
+            logger.warning("volume %d: its motion was not found, the one before is kept", i)
+        else:
+            matrix = found
+        motion.append(motion_parameters(matrix, levels[-1].centre))
+    return np.array(motion, np.float64).reshape(-1, 6)
+
+
+def realign(
+    img: nib.spatialimages.SpatialImage, reference: nib.spatialimages.SpatialImage | None = None
+) -> tuple[nib.Nifti1Image, FloatArray]:
+    """Correct the head motion of a run.
+
+    Parameters
+    ----------
+    img : 4-D nibabel image
+    reference : 3-D nibabel image, optional
+        Defaults to the first volume of `img`. It may lie on another grid, such as that of another
+        session of the same subject.
+
+    Returns
+    -------
+    corrected : 4-D Nifti1Image, float32
+        The volumes on the grid of the reference, by cubic splines; 0 where a volume does not reach.
+    parameters : (n_volumes, 6) float64 array
+        See `estimate_motion`.
+
+    Raises
+    ------
+    InputError
+        If `img` is not 4-D or `reference` not 3-D, or a volume is constant or not finite.
+    """
+    if reference is None:
+        volume = next(read_volumes(img))
+        affine = img.affine
+    else:
+        volume = np.asarray(reference.dataobj, np.float32)
+        affine = reference.affine
+    parameters = estimate_motion(read_volumes(img), volume, affine, volume_affine=img.affine)
+    centre = grid_centre(volume.shape, affine)
+    grid = np.indices(volume.shape).reshape(3, -1).T
+    data = np.empty((*volume.shape, len(parameters)), np.float32)
+    for i, moved in enumerate(read_volumes(img)):
+        to_voxels = np.linalg.inv(img.affine) @ motion_matrix(parameters[i], centre) @ affine
+        values = resample_at(moved, apply_affine(to_voxels, grid))
+        data[..., i] = np.nan_to_num(values).reshape(volume.shape)
+    corrected = nib.Nifti1Image(data, affine, img.header)
+    corrected.set_data_dtype(np.float32)
+    return corrected, parameters
+
+
+def mean_reference(
+    img: nib.spatialimages.SpatialImage, n_volumes: int, skip: int = 4
+) -> nib.Nifti1Image:
+    """Reference of motion correction: the mean of some realigned volumes at the start of a run.
+
+    A mean has less noise than a single volume, and so has every motion estimate against it.
+
+    Parameters
+    ----------
+    img : 4-D nibabel image
+    n_volumes : volumes that are averaged
+    skip : volumes left out before them, while the signal is not yet steady
+
+    Returns
+    -------
+    3-D Nifti1Image, float32
+    """
+    if img.ndim != 4 or img.shape[3] < skip + n_volumes:
+        name = img.get_filename() or "image"
+        raise InputError(f"{name}: shape {img.shape}, expected {skip + n_volumes} volumes or more")
+    first = img.slicer[..., skip : skip + n_volumes]
+    mean = np.asarray(realign(first)[0].dataobj).mean(axis=3)
+    return nib.Nifti1Image(mean.astype(np.float32), img.affine)

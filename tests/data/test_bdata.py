@@ -1,0 +1,147 @@
+import h5py
+import numpy as np
+import pytest
+
+from deeprecon.data.bdata import BData, MetaRow, read_bdata, write_bdata
+from deeprecon.errors import InputError
+
+VOXELS = np.random.default_rng(0).normal(size=(4, 5))
+
+
+@pytest.fixture
+def bdata():
+    return BData.from_columns(
+        voxels=VOXELS,
+        labels={
+            "stimulus_id": ["10.000010", "2", "10.000010", "007"],
+            "Run": np.array([1.0, 1.0, 2.0, 2.0]),
+        },
+        rois={
+            "ROI_V1": np.array([1, 1, 0, 0, 0], bool),
+            "ROI_V2": np.array([0, 1, 1, 0, 0], bool),
+            "ROI_HVC": np.array([0, 0, 0, 0, 1], bool),
+        },
+        positions={"voxel_x": np.arange(5) * 2.0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "columns"),
+    [
+        ("ROI_V1", [0, 1]),
+        ("ROI_V1 = 1", [0, 1]),
+        ("ROI_V1 + ROI_V2", [0, 1, 2]),
+        ("ROI_V1|ROI_V2", [0, 1, 2]),
+        ("ROI_V1 & ROI_V2", [1]),
+        ("ROI_V1 - ROI_V2", [0]),
+        ("ROI_V*", [0, 1, 2]),
+        ("VoxelData - (ROI_V1 + ROI_HVC)", [2, 3]),
+        ("ROI_HVC + ROI_V1 - ROI_V2", [0, 4]),
+        ("voxel_x = 4", [2]),
+    ],
+)
+def test_select(bdata, expression, columns):
+    np.testing.assert_array_equal(bdata.select(expression), VOXELS[:, columns])
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("ROI_V3", "unknown key 'ROI_V3'; nearest: ROI_V"),
+        ("ROI_X*", "no key is like 'ROI_X\\*'"),
+        ("ROI_V1 +", "found 'the end', expected a key"),
+        ("ROI_V1 ROI_V2", "found 'ROI_V2', expected an operator"),
+        ("(ROI_V1", "a parenthesis is not closed"),
+        ("ROI_V1 = x", "found 'x' after '=', expected a number"),
+        ("", "found 'the end', expected a key"),
+    ],
+)
+def test_bad_selections(bdata, expression, message):
+    with pytest.raises(InputError, match=message):
+        bdata.select(expression)
+
+
+def test_labels_keep_every_zero(bdata):
+    assert bdata.labels("stimulus_id") == ["10.000010", "2", "10.000010", "007"]
+    assert bdata.get("stimulus_id").tolist() == [1, 2, 1, 3]
+    assert bdata.get("Run").tolist() == [1, 1, 2, 2]
+    np.testing.assert_array_equal(bdata.value("voxel_x"), np.arange(5) * 2.0)
+    with pytest.raises(InputError, match="key 'Run' has no names; known: stimulus_id"):
+        bdata.labels("Run")
+
+
+def test_round_trip(bdata, tmp_path):
+    write_bdata(tmp_path / "s.h5", bdata, {"study": "demo"})
+    found = read_bdata(tmp_path / "s.h5")
+    np.testing.assert_array_equal(found.dataset, bdata.dataset)
+    assert list(found.metadata) == list(bdata.metadata)
+    for key, row in bdata.metadata.items():
+        assert found.metadata[key].description == row.description
+        np.testing.assert_array_equal(found.metadata[key].value, row.value)
+    assert found.vmap == bdata.vmap
+
+
+def test_file_has_the_layout_that_bdpy_reads(bdata, tmp_path):
+    """Names, types and shapes as bdpy 0.26 expects them; nothing of the machine in it."""
+    write_bdata(tmp_path / "s.h5", bdata)
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert file["dataset"].shape == (4, 7)
+        assert file["dataset"].dtype == np.float64
+        assert file["metadata/value"].shape == (len(file["metadata/key"]), 7)
+        assert file["metadata/key"][0] == b"VoxelData"
+        assert file["vmap/stimulus_id/1.0"][()] == b"10.000010"
+        value = file["metadata/value"][0]
+        assert value[:5].tolist() == [1] * 5
+        assert np.isnan(value[5:]).all()
+    assert str(tmp_path).encode() not in (tmp_path / "s.h5").read_bytes()
+
+
+def test_same_content_same_bytes(bdata, tmp_path):
+    for name in "ab":
+        write_bdata(tmp_path / name, bdata, {"study": "demo"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_old_spelling_is_read(tmp_path):
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        file["dataSet"] = VOXELS
+        file["metaData/key"] = [b"VoxelData", b"ROI_V1"]
+        file["metaData/description"] = [b"", b""]
+        file["metaData/value"] = np.array([[1.0] * 5, [1, 0, 0, 0, 1]])
+    found = read_bdata(tmp_path / "old.h5")
+    np.testing.assert_array_equal(found.select("ROI_V1"), VOXELS[:, [0, 4]])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda file: file.pop("dataset"), "no dataset; found metadata"),
+        (lambda file: file.pop("metadata"), "no metadata; found"),
+        (lambda file: file["metadata"].pop("value"), "no metadata/value"),
+        (
+            lambda file: (file.pop("dataset"), file.create_dataset("dataset", data=VOXELS[:, :2])),
+            "metadata/value has shape",
+        ),
+    ],
+)
+def test_broken_files(bdata, tmp_path, change, message):
+    write_bdata(tmp_path / "s.h5", bdata)
+    with h5py.File(tmp_path / "s.h5", "a") as file:
+        change(file)
+    with pytest.raises(InputError, match=message):
+        read_bdata(tmp_path / "s.h5")
+
+
+def test_not_hdf5(tmp_path):
+    (tmp_path / "s.h5").write_text("no")
+    with pytest.raises(InputError, match="not a readable HDF5 file"):
+        read_bdata(tmp_path / "s.h5")
+
+
+def test_unnamed_value_and_wrong_length():
+    row = MetaRow("", np.array([1.0]))
+    data = BData(np.array([[1.0], [2.0]]), {"label": row}, {"label": {1.0: "one"}})
+    with pytest.raises(InputError, match="the value 2 has no name"):
+        data.labels("label")
+    with pytest.raises(InputError, match="3 values for 4 samples"):
+        BData.from_columns(VOXELS, {"id": ["a", "b", "c"]}, {})

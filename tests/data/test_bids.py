@@ -1,0 +1,126 @@
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from deeprecon.data import bids
+from deeprecon.errors import InputError
+
+EVENTS = "onset\tduration\tevent_type\tstimulus_id\n0\t32\t-1\tn/a\n"
+
+
+def add_run(root, session, run, task="perception", suffix=".nii.gz", events=True):
+    folder = root / "sub-01" / f"ses-{session}" / "func"
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"sub-01_ses-{session}_task-{task}_run-{run}"
+    image = nib.Nifti1Image(np.zeros((3, 3, 3, 4), np.int16), np.eye(4))
+    image.header.set_zooms((1, 1, 1, 2.0))
+    image.header.set_xyzt_units("mm", "sec")
+    nib.save(image, folder / f"{stem}_bold{suffix}")
+    if events:
+        (folder / f"{stem}_events.tsv").write_text(EVENTS)
+    return folder / f"{stem}_bold{suffix}"
+
+
+def test_runs_come_in_natural_order_and_numbers_restart(tmp_path):
+    for session, run in [("b10", "1"), ("b9", "10"), ("b9", "9"), ("a01", "02"), ("a01", "01")]:
+        add_run(tmp_path, session, run)
+    found = [(run.session, run.run) for run in bids.find_runs(tmp_path, "sub-01")]
+    assert found == [
+        ("ses-a01", "01"), ("ses-a01", "02"), ("ses-b9", "9"), ("ses-b9", "10"), ("ses-b10", "1"),
+    ]  # fmt: skip
+
+
+def test_other_entities_are_taken(tmp_path):
+    path = add_run(tmp_path, "a01", "01")
+    path.rename(path.with_name("sub-01_ses-a01_task-perception_dir-AP_run-01_bold.nii.gz"))
+    events = path.with_name(path.name.replace("_bold.nii.gz", "_events.tsv"))
+    events.rename(events.with_name("sub-01_ses-a01_task-perception_dir-AP_run-01_events.tsv"))
+    (run,) = bids.find_runs(tmp_path, "sub-01")
+    assert run.name == "ses-a01_task-perception_run-01"
+    assert run.events.is_file()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (lambda root: None, "no subject 'sub-01'; found none"),
+        (lambda root: (root / "sub-02").mkdir(), "no subject 'sub-01'; found sub-02"),
+        (lambda root: (root / "sub-01").mkdir(), "no runs"),
+        (lambda root: add_run(root, "a01", "01", events=False), "no events file"),
+        (
+            lambda root: [add_run(root, "a01", "01"), add_run(root, "a01", "01", suffix=".nii")],
+            "the same run as",
+        ),
+        (lambda root: add_run(root, "a01", "one"), "expected a name like"),
+    ],
+)
+def test_bad_data_sets(tmp_path, prepare, message):
+    prepare(tmp_path)
+    with pytest.raises(InputError, match=message):
+        bids.find_runs(tmp_path, "sub-01")
+
+
+def test_missing_data_set():
+    with pytest.raises(InputError, match="no such folder"):
+        bids.find_runs("nowhere", "sub-01")
+
+
+def test_repetition_time_from_the_nearest_sidecar(tmp_path):
+    path = add_run(tmp_path, "a01", "01")
+    (tmp_path / "task-perception_bold.json").write_text(json.dumps({"RepetitionTime": 2.0}))
+    assert bids.repetition_time(path) == 2.0
+    path.with_name(path.name.replace(".nii.gz", ".json")).write_text('{"RepetitionTime": 2.0004}')
+    assert bids.repetition_time(path) == 2.0004
+
+
+def test_repetition_time_in_milliseconds(tmp_path):
+    path = add_run(tmp_path, "a01", "01", suffix=".nii")
+    image = nib.Nifti1Image(np.zeros((3, 3, 3, 4), np.int16), np.eye(4))
+    image.header.set_zooms((1, 1, 1, 2000.0))
+    image.header.set_xyzt_units("mm", "msec")
+    nib.save(image, path)
+    (tmp_path / "task-perception_bold.json").write_text('{"RepetitionTime": 2.0}')
+    assert bids.repetition_time(path) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "message"),
+    [
+        (None, "no sidecar"),
+        ('{"RepetitionTime": 3.0}', "the header says 2 s a volume, .* says 3 s"),
+        ('{"EchoTime": 0.04}', "no readable RepetitionTime"),
+        ("{", "no readable RepetitionTime"),
+        ("[1]", "no readable RepetitionTime"),
+    ],
+)
+def test_bad_sidecars(tmp_path, sidecar, message):
+    path = add_run(tmp_path, "a01", "01")
+    if sidecar:
+        (tmp_path / "task-perception_bold.json").write_text(sidecar)
+    with pytest.raises(InputError, match=message):
+        bids.repetition_time(path)
+
+
+def test_anatomy_and_masks(tmp_path):
+    with pytest.raises(InputError, match="no subject"):
+        bids.find_anatomy(tmp_path, "sub-01")
+    anat = tmp_path / "sub-01/ses-anatomy/anat"
+    anat.mkdir(parents=True)
+    with pytest.raises(InputError, match=r"expected one .*, found none"):
+        bids.find_anatomy(tmp_path, "sub-01")
+    (anat / "sub-01_ses-anatomy_T1w.nii.gz").touch()
+    assert bids.find_anatomy(tmp_path, "sub-01").name == "sub-01_ses-anatomy_T1w.nii.gz"
+    (anat / "sub-01_ses-anatomy_run-2_T1w.nii.gz").touch()
+    with pytest.raises(InputError, match="expected one"):
+        bids.find_anatomy(tmp_path, "sub-01")
+
+    with pytest.raises(InputError, match="no ROI masks"):
+        bids.find_roi_masks(tmp_path, "sub-01")
+    folder = tmp_path / "sourcedata/sub-01/anat"
+    folder.mkdir(parents=True)
+    for name in ("LH_V1d", "RH_V1d", "LH_hV4"):
+        (folder / f"sub-01_mask_{name}.nii.gz").touch()
+    masks = bids.find_roi_masks(tmp_path, "sub-01")
+    assert {name: len(paths) for name, paths in masks.items()} == {"V1d": 2, "hV4": 1}
