@@ -1,0 +1,1 @@
+"""How good the reconstructions are: metrics and statistics."""

@@ -1,0 +1,1 @@
+"""Human judgement: the study page."""
