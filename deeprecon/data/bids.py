@@ -91,21 +91,18 @@ def find_runs(root: str | os.PathLike[str], subject: str) -> list[BoldRun]:
 def repetition_time(bold: str | os.PathLike[str]) -> float:
     """Repetition time of a run in s, from its sidecar and checked against its header.
 
-    The sidecar is the JSON file beside the run or, by BIDS inheritance, `task-<task>_bold.json`
-    in a folder above.
-
     Raises
     ------
     InputError
         If there is no sidecar with RepetitionTime, or the header says something else.
     """
     bold = Path(bold)
-    sidecar = _sidecar(bold)
+    described = find_sidecar(bold)
     try:
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
+        content = json.loads(described.read_text(encoding="utf-8"))
         seconds = float(content["RepetitionTime"])
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{sidecar}: no readable RepetitionTime ({error})") from None
+        raise InputError(f"{described}: no readable RepetitionTime ({error})") from None
     header: Any = nib.load(bold).header
     unit = header.get_xyzt_units()[1]
     zooms = header.get_zooms()
@@ -114,13 +111,20 @@ def repetition_time(bold: str | os.PathLike[str]) -> float:
     in_header = float(zooms[3]) * _SECONDS.get(unit, 1.0)
     if abs(in_header - seconds) > TR_TOLERANCE:
         raise InputError(
-            f"{bold}: the header says {in_header:g} s a volume, {sidecar.name} says {seconds:g} s"
+            f"{bold}: the header says {in_header:g} s a volume, {described.name} says {seconds:g} s"
         )
     return seconds
 
 
-def _sidecar(bold: Path) -> Path:
-    """The JSON file that describes a run."""
+def find_sidecar(bold: str | os.PathLike[str]) -> Path:
+    """The JSON file that describes a run: beside it, or `task-<task>_bold.json` above.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    bold = Path(bold)
     match = _BOLD.fullmatch(bold.name)
     task = match["task"] if match else ""
     beside = bold.with_name(bold.name.partition(".nii")[0] + ".json")

@@ -133,7 +133,7 @@ def training_images(n_images: int, size: int, seed: int) -> Images:
     """Crops of the training photographs, with a dead-leaves image in every third place.
 
     Ids are written as ds001506 writes them, `<category>.<six digits>`; category 1 ... 22 is the
-    photograph, 0 stands for dead leaves.
+    photograph; dead leaves have none, and 0 in their ids.
     """
     rng = np.random.default_rng(seed)
     names = list(TRAINING_PHOTOS)
@@ -141,7 +141,7 @@ def training_images(n_images: int, size: int, seed: int) -> Images:
     images: Images = {}
     for i in range(n_images):
         if i % 3 == 2:
-            images[f"0.{i + 1:06d}"] = (dead_leaves(size, rng), "dead_leaves")
+            images[f"0.{i + 1:06d}"] = (dead_leaves(size, rng), "")
         else:
             k = int(rng.integers(len(photos)))
             images[f"{k + 1}.{i + 1:06d}"] = (photo_crop(photos[k], size, rng), names[k])
@@ -207,6 +207,16 @@ def write_stimuli(folder: str | os.PathLike[str], name: str, images: Images) -> 
             Image.fromarray(image).save(temporary)
     categories = {stimulus_id: category for stimulus_id, (_, category) in images.items()}
     _write_table(folder / f"{name}.tsv", files, categories)
+
+
+def category_groups(table: pd.DataFrame) -> dict[str, str]:
+    """Group of each stimulus: its category, or itself where that is not known.
+
+    Folds of such groups hold out whole categories, as the test images of the experiment are.
+    """
+    ids = table["stimulus_id"]
+    known = table["category"] if "category" in table else pd.Series("", index=table.index)
+    return dict(zip(ids, known.where(known != "", ids), strict=True))
 
 
 def import_stimuli(source: str | os.PathLike[str], table: str | os.PathLike[str]) -> None:

@@ -51,7 +51,7 @@ def test_features_equal_those_of_the_reference_before_activation(network, refere
 
 
 def test_preprocessing_makes_the_network_see(reference):
-    """foolbox names its photographs by ImageNet class: with the right preprocessing they are seen."""
+    """foolbox names photographs by ImageNet class: with the right preprocessing they are seen."""
     photos = [file for file in (TRAINING_PHOTOS | TEST_PHOTOS).values() if "imagenet" in file]
     classes = [int(re.search(r"_(\d+)\.jpg", file)[1]) for file in photos]
     images = np.stack([_shrink(Image.fromarray(load_square(file)), 224) for file in photos])

@@ -155,6 +155,24 @@ def regions(grid: Grid) -> dict[str, NDArray[np.bool_]]:
     return masks
 
 
+def smooth_over(region: NDArray[np.bool_], values: Array, sd: float) -> Array:
+    """Average values of voxels with those of their neighbours inside a region, (n_voxels, n).
+
+    Parameters
+    ----------
+    region : (i, j, k) bool, n_voxels of them True
+    values : (n_voxels, n)
+    sd : of the Gaussian, voxels
+    """
+    reach = gaussian_filter(region.astype(float), sd)[region]
+    smoothed = np.empty_like(values)
+    for column in range(values.shape[1]):
+        volume = np.zeros(region.shape)
+        volume[region] = values[:, column]
+        smoothed[:, column] = gaussian_filter(volume, sd)[region] / reach
+    return smoothed
+
+
 def visual_field(
     xyz: Array, region: NDArray[np.str_], rng: np.random.Generator
 ) -> tuple[Array, Array]:

@@ -169,7 +169,7 @@ def simulate_brain(
     active = label != ""
     region = label[active]
     x, y = visual_field(grid.world()[active], region, rng)
-    tuning = draw_tuning(region, x, y, physiology.silent, physiology.response, rng)
+    tuning = draw_tuning(active, region, x, y, physiology.silent, physiology.response, rng)
     with replacing(truth) as temporary, h5py.File(temporary, "w") as file:
         file["active"] = active
         file.create_dataset("region", data=region.tolist(), dtype=h5py.string_dtype())

@@ -14,10 +14,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from deeprecon.data.simulate.anatomy import smooth_over
+
 Array = NDArray[np.float64]
 
 ORIENTATIONS = np.arange(4) * np.pi / 4
 FREQUENCIES = (1 / 4, 1 / 8, 1 / 16)  # cycles per pixel of a 64-pixel image
+PATCH = 1.0  # SD of patches of similar tuning, voxels
 _MAP_SIZE = 16  # channel maps are pooled from a 16 x 16 grid
 _OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0.0], [0.25, 0.25, -0.5]])  # L, RG, BY
 
@@ -108,12 +111,20 @@ class Tuning:
 
 
 def draw_tuning(
-    region: NDArray[np.str_], x: Array, y: Array, silent: float, percent: float, rng: Generator
+    active: NDArray[np.bool_],
+    region: NDArray[np.str_],
+    x: Array,
+    y: Array,
+    silent: float,
+    percent: float,
+    rng: Generator,
 ) -> Tuning:
     """Draw a tuning for voxels of known region and receptive-field centre.
 
     Parameters
     ----------
+    active : (i, j, k) the voxels on their grid; neighbours come to prefer similar channels, as
+        patches of cortex do
     region : (n_voxels,) names as in ds001506 ("V1d", "hV4", "LOC" ...)
     x, y : (n_voxels,) receptive-field centres, 0 ... 1
     silent : share of voxels that carry nothing
@@ -126,7 +137,8 @@ def draw_tuning(
     # A voxel mixes few channels strongly: heavy-tailed weights; surface colour weighs as much as
     # the twelve energies together.
     first = rng.standard_t(3, (n, 15)) * np.r_[np.ones(3), np.full(12, 0.5)]
-    second = rng.standard_t(3, (n, 26)) * 0.5
+    second = rng.standard_t(3, (n, 26))
+    first, second = (smooth_over(active, weights, PATCH) for weights in (first, second))
     first *= (share / np.linalg.norm(first, axis=1))[:, None]
     second *= ((1 - share) / np.linalg.norm(second, axis=1))[:, None]
     amplitude = percent * rng.lognormal(0.0, 0.35, n) * (rng.random(n) >= silent)

@@ -94,7 +94,9 @@ def test_energy_channels_prefer_their_orientation():
 def test_silent_voxels_are_silent_and_the_others_vary_as_asked():
     rng = np.random.default_rng(0)
     n = 400
-    drawn = tuning.draw_tuning(np.array(["V1"] * n), rng.random(n), rng.random(n), 0.25, 1.0, rng)
+    active = np.ones((20, 20, 1), bool)
+    region = np.array(["V1"] * n)
+    drawn = tuning.draw_tuning(active, region, rng.random(n), rng.random(n), 0.25, 1.0, rng)
     train = np.stack([image for image, _ in training_images(60, 32, seed=0).values()])
     sd = tuning.responses(drawn, {"train": train})["train"].std(axis=0)
     assert 0.15 < (sd == 0).mean() < 0.35

@@ -1,0 +1,162 @@
+"""Check the settings of a study before any job starts, one clear line for each mistake."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from difflib import get_close_matches
+from typing import Any
+
+import jsonschema
+
+from deeprecon.errors import InputError
+from deeprecon.features.layers import LAYERS
+
+Config = dict[str, Any]
+
+
+def checked(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Config:
+    """Settings with defaults filled in, or an InputError that lists every mistake.
+
+    Parameters
+    ----------
+    config : as read from YAML
+    schema : JSON schema, workflow/schemas/config.schema.yaml
+
+    Raises
+    ------
+    InputError
+        One line per mistake: the key, what was found, what was expected.
+    """
+    validator = _WithDefaults(schema)
+    filled = deepcopy(dict(config))
+    found = sorted(validator.iter_errors(filled), key=lambda error: list(map(str, error.path)))
+    mistakes = [_line(error) for error in found] or list(_contradictions(filled))
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    return filled
+
+
+def _fill_defaults(
+    validator: Any, properties: Mapping[str, Any], instance: Any, schema: Mapping[str, Any]
+) -> Iterator[jsonschema.ValidationError]:
+    """Set missing keys to their default, then check as the schema says."""
+    if isinstance(instance, dict):
+        for key, part in properties.items():
+            if "default" in part:
+                instance.setdefault(key, deepcopy(part["default"]))
+    yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](
+        validator, properties, instance, schema
+    )
+
+
+_WithDefaults = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator, {"properties": _fill_defaults}
+)
+
+
+def _line(error: Any) -> str:
+    """One line of plain words for an error of jsonschema."""
+    where = ".".join(str(part) for part in error.absolute_path)
+    prefix = f"config: {where}: " if where else "config: "
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = list(error.schema.get("properties", {}))
+        unknown = [str(key) for key in error.instance if key not in known]
+        return prefix + _unknown("key", unknown[0], known)
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return f"{prefix}missing key {missing[0]!r}"
+    if error.validator == "type":
+        return f"{prefix}found {error.instance!r}, expected {error.validator_value}"
+    if error.validator in ("minItems", "minProperties"):
+        least = error.validator_value
+        return f"{prefix}found {len(error.instance)} entries, expected {least} or more"
+    return f"{prefix}{error.message}".replace("\n", " ")
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """'unknown layer 'b99'; did you mean 'b9'? known: ...'."""
+    known = list(known)
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {what} {name!r}; {hint}known: {', '.join(known)}"
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    """Mistakes that a schema cannot see: names that do not exist, settings at odds."""
+    yield from _input_mistakes(config)
+    network = config["network"]
+    if network["name"] not in LAYERS:
+        yield f"config: network.name: {_unknown('network', network['name'], LAYERS)}"
+    else:
+        for layer in network["layers"]:
+            if layer not in LAYERS[network["name"]]:
+                known = LAYERS[network["name"]]
+                yield f"config: network.layers: {_unknown('layer', layer, known)}"
+    for name, method in config["methods"].items():
+        yield from _method_mistakes(config, name, method)
+    floor = config["evaluate"].get("floor")
+    if floor is not None:
+        method = config["methods"].get(floor)
+        if method is None:
+            yield f"config: evaluate.floor: {_unknown('method', floor, config['methods'])}"
+        elif not config["decoders"].get(method["decoder"], {}).get("permute_labels", False):
+            yield (
+                f"config: evaluate.floor: the decoder {method['decoder']!r} of method {floor!r} "
+                "does not have permute_labels: true, so it is no floor"
+            )
+    yield from _judge_mistakes(config)
+
+
+def _input_mistakes(config: Config) -> Iterator[str]:
+    """The kind of input and the settings that belong to it."""
+    given, kind = config["input"], config["input"]["kind"]
+    needed = {"simulate": ("simulate",), "bids": ("bids", "stimuli")}[kind]
+    for key in needed:
+        if key not in given:
+            yield f"config: input: kind {kind!r} needs the key {key!r}"
+    for key in given:
+        if key not in ("kind", *needed):
+            yield f"config: input.{key}: contradicts kind {kind!r}"
+    if kind == "simulate" and "simulate" in given:
+        runs = given["simulate"]["runs"]
+        for name in config["sets"]:
+            if name not in runs:
+                yield f"config: input.simulate.runs: no runs for the set {name!r}"
+        for name in runs:
+            if name not in config["sets"]:
+                yield f"config: input.simulate.runs: {_unknown('set', name, config['sets'])}"
+        known = ("train", "natural", "shapes", "letters", "imagery")
+        for name in config["sets"]:
+            if name not in known:
+                yield f"config: sets: the simulator has {_unknown('set', name, known)}"
+
+
+def _method_mistakes(config: Config, name: str, method: Config) -> Iterator[str]:
+    """Names in one reconstruction method."""
+    where = f"config: methods.{name}"
+    if method["decoder"] not in config["decoders"]:
+        yield f"{where}.decoder: {_unknown('decoder', method['decoder'], config['decoders'])}"
+    for layer in method["layers"]:
+        if layer not in config["network"]["layers"]:
+            yield f"{where}.layers: {_unknown('layer', layer, config['network']['layers'])}"
+    for roi in method["rois"]:
+        if roi not in config["rois"]:
+            yield f"{where}.rois: {_unknown('ROI', roi, config['rois'])}"
+    test_sets = [key for key in config["sets"] if key != "train"]
+    for key in method["sets"]:
+        if key not in test_sets:
+            yield f"{where}.sets: {_unknown('test set', key, test_sets)}"
+
+
+def _judge_mistakes(config: Config) -> Iterator[str]:
+    """Methods and ROIs of the page for raters."""
+    judge = config.get("judge")
+    if judge is None:
+        return
+    for name in judge["methods"]:
+        if name not in config["methods"]:
+            yield f"config: judge.methods: {_unknown('method', name, config['methods'])}"
+        else:
+            for roi in judge["rois"]:
+                known = config["methods"][name]["rois"]
+                if roi not in known:
+                    yield f"config: judge.rois: {_unknown(f'ROI of method {name}', roi, known)}"

@@ -1,0 +1,1 @@
+"""From samples to decoded features: decoders and their scores."""

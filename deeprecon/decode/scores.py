@@ -1,0 +1,198 @@
+"""How well features were decoded: three scores of the field, on (n_stimuli, *unit_shape) arrays.
+
+The definitions are those of bdpy.evals.metrics (KamitaniLab/bdpy). Sums are in float64, over a
+part of the array at a time, so that a convolution layer's millions of units need no copy.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deeprecon.errors import InputError
+
+BLOCK_VALUES = 2**22  # values of one array that are held as float64 at a time
+
+Floats = NDArray[np.floating]
+
+
+def _two_tables(predicted: Floats, true: Floats) -> tuple[Floats, Floats]:
+    """Both arrays as (n_stimuli, n_units) tables, after a check that they belong together."""
+    if predicted.shape != true.shape:
+        raise InputError(f"predicted: shape {predicted.shape}, expected {true.shape}, that of true")
+    if predicted.ndim < 2 or len(predicted) < 2 or not predicted.size:
+        raise InputError(
+            f"predicted: shape {predicted.shape}, expected (n_stimuli, *unit_shape), 2 or more "
+            "stimuli and 1 or more units"
+        )
+    return predicted.reshape(len(predicted), -1), true.reshape(len(true), -1)
+
+
+def _without_nan(a: Floats, b: Floats) -> NDArray[np.bool_]:
+    """Mask of the units (columns) that have no NaN in either table."""
+    return ~np.logical_or(np.isnan(a).any(axis=0), np.isnan(b).any(axis=0))
+
+
+def _unit_blocks(table: Floats) -> Iterator[slice]:
+    """Slices of columns that hold at most BLOCK_VALUES values (at least one column)."""
+    step = max(1, BLOCK_VALUES // len(table))
+    return (slice(start, start + step) for start in range(0, table.shape[1], step))
+
+
+def _ratio(covariance: Floats, squares: Floats) -> NDArray[np.float64]:
+    """Divide covariance by sqrt(squares), within [-1, 1]; NaN unless `squares` is above 0."""
+    r = np.full(covariance.shape, np.nan)
+    np.divide(covariance, np.sqrt(squares), out=r, where=squares > 0)
+    return np.clip(r, -1, 1)
+
+
+def _centred(values: Floats) -> NDArray[np.float64]:
+    """Subtract the mean over the first axis; a constant becomes exactly 0, so that its r is NaN."""
+    shifted = values - values[0].astype(np.float64)
+    centred: NDArray[np.float64] = shifted - shifted.mean(axis=0)
+    return centred
+
+
+def _correlation(a: Floats, b: Floats) -> NDArray[np.float64]:
+    """Pearson correlation over the first axis."""
+    da, db = _centred(a), _centred(b)
+    return _ratio((da * db).sum(axis=0), (da * da).sum(axis=0) * (db * db).sum(axis=0))
+
+
+def _cross_correlation(a: Floats, b: Floats) -> NDArray[np.float64]:
+    """Pearson correlation of every row of `a` with every row of `b`: (n_a, n_b)."""
+    n = a.shape[1]
+    products = np.zeros((len(a), len(b)))
+    sums, squares = np.zeros((2, len(a))), np.zeros((2, len(a)))
+    for units in _unit_blocks(a):
+        # Less its first value, a row has sums small enough to subtract, and a constant row none.
+        x, y = (t[:, units] - t[:, :1].astype(np.float64) for t in (a, b))
+        products += x @ y.T
+        sums += x.sum(axis=1), y.sum(axis=1)
+        squares += (x * x).sum(axis=1), (y * y).sum(axis=1)
+    squares -= sums**2 / n
+    return _ratio(products - np.outer(*sums) / n, np.outer(*squares))
+
+
+def profile_correlation(predicted: Floats, true: Floats) -> NDArray[np.float64]:
+    """Pearson correlation of each unit over stimuli.
+
+    Parameters
+    ----------
+    predicted, true : (n_stimuli, *unit_shape) arrays
+        The same stimuli in the same order; 2 or more.
+
+    Returns
+    -------
+    (*unit_shape) array
+        NaN where a unit is constant, or has NaN, in either array.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ or there is only one stimulus.
+
+    Examples
+    --------
+    >>> predicted = np.array([[1.0, 1.0], [2.0, 1.0], [3.0, 1.0]])
+    >>> profile_correlation(predicted, np.array([[3.0, 1.0], [2.0, 2.0], [1.0, 3.0]]))
+    array([-1., nan])
+    """
+    a, b = _two_tables(predicted, true)
+    r = np.empty(a.shape[1])
+    for units in _unit_blocks(a):
+        r[units] = _correlation(a[:, units], b[:, units])
+    return r.reshape(predicted.shape[1:])
+
+
+def pattern_correlation(
+    predicted: Floats, true: Floats, mean: Floats | None = None, sd: Floats | None = None
+) -> NDArray[np.float64]:
+    """Pearson correlation of each stimulus over units.
+
+    Parameters
+    ----------
+    predicted, true : (n_stimuli, *unit_shape) arrays
+        The same stimuli in the same order; 2 or more. Units with NaN are left out.
+    mean, sd : (*unit_shape) arrays, optional
+        Of the TRAINING features: both arrays are standardised with them first, so that units of
+        different scale count alike. Give both or neither. Units with SD 0 are left out.
+
+    Returns
+    -------
+    (n_stimuli,) array
+        NaN where a stimulus has the same value in all units of either array.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, there is only one stimulus, or no unit is left.
+
+    Examples
+    --------
+    >>> predicted = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    >>> pattern_correlation(predicted, np.array([[2.0, 4.0, 6.0], [3.0, 2.0, 1.0]]))
+    array([ 1., -1.])
+    """
+    a, b = _two_tables(predicted, true)
+    if (mean is None) != (sd is None):
+        raise InputError("mean, sd: only one of them given, expected both or neither")
+    units = _without_nan(a, b)
+    centre: Floats = np.zeros(1)
+    scale: Floats = np.ones(1)
+    if mean is not None and sd is not None:
+        if mean.shape != predicted.shape[1:] or sd.shape != predicted.shape[1:]:
+            raise InputError(
+                f"mean, sd: shapes {mean.shape}, {sd.shape}, expected {predicted.shape[1:]}"
+            )
+        units &= sd.ravel() > 0
+        centre, scale = mean.ravel()[units].astype(np.float64), sd.ravel()[units]
+    if not units.any():
+        raise InputError("predicted, true: every unit has NaN or SD 0, expected one or more good")
+
+    def standardised(row: Floats) -> Floats:
+        return (row[units] - centre) / scale
+
+    return np.array(
+        [_correlation(standardised(x), standardised(y)) for x, y in zip(a, b, strict=True)]
+    )
+
+
+def pairwise_identification(predicted: Floats, true: Floats) -> NDArray[np.float64]:
+    """Share of wrong stimuli that each prediction resembles less than the right one.
+
+    For stimulus i: the share of all j != i for which r(predicted i, true i) is larger than
+    r(predicted i, true j), where r is Pearson's over units. A tie is a miss. Chance is 0.5.
+
+    Parameters
+    ----------
+    predicted, true : (n_stimuli, *unit_shape) arrays
+        The same stimuli in the same order; 2 or more. Units with NaN are left out.
+
+    Returns
+    -------
+    (n_stimuli,) array
+        0 for a prediction with the same value in all units, as it resembles nothing.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, there is only one stimulus, or every unit has NaN.
+
+    Examples
+    --------
+    >>> true = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 3.0, 1.0]])
+    >>> pairwise_identification(true[[0, 0, 2]], true)
+    array([1., 0., 1.])
+    """
+    a, b = _two_tables(predicted, true)
+    units = _without_nan(a, b)
+    if not units.any():
+        raise InputError("predicted, true: every unit has NaN, expected one or more without")
+    if not units.all():
+        a, b = a[:, units], b[:, units]
+    # Equal true patterns share one column: a matrix product may round their r's differently.
+    first: dict[bytes, int] = {}
+    column = [first.setdefault(row.tobytes(), i) for i, row in enumerate(b)]
+    r = _cross_correlation(a, b)[:, column]
+    return (np.diag(r)[:, None] > r).sum(axis=1) / (len(a) - 1)

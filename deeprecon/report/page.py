@@ -1,0 +1,88 @@
+"""The report: one self-contained HTML page with pictures, scores, settings and versions."""
+
+import base64
+import math
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, StrictUndefined
+
+from deeprecon import __version__
+
+SUMMARY_METRICS = ("pixel_identification", "pixel_correlation", "ssim")
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "nibabel", "torch", "snakemake")
+
+
+def _score(value: float) -> str:
+    """Two decimals, or a dash for what does not exist."""
+    return "–" if pd.isna(value) else f"{value:.2f}"
+
+
+def _p_value(value: float) -> str:
+    """Three decimals; never zero."""
+    if pd.isna(value):
+        return "–"
+    return f"{value:.3f}" if value >= 0.001 else f"{10 ** math.ceil(math.log10(value)):.4f} or less"
+
+
+def _data_uri(path: str | os.PathLike[str]) -> str:
+    """A PNG file as text that an HTML page can hold."""
+    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
+
+
+def build_page(
+    settings: Mapping[str, Any],
+    galleries: Mapping[str, str | os.PathLike[str]],
+    identification: str | os.PathLike[str],
+    decoding: str | os.PathLike[str],
+    scores: pd.DataFrame,
+    rois: pd.DataFrame,
+    simulated: bool,
+) -> str:
+    """Fill the page template.
+
+    Parameters
+    ----------
+    settings : of the study, printed whole
+    galleries : stimulus set -> PNG file
+    identification, decoding : PNG files of the plots
+    scores : tidy table of all methods (`evaluate.table`)
+    rois : voxel counts, any columns
+    simulated : whether the page must say that the data are simulated
+
+    Returns
+    -------
+    HTML text that needs no other file
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment.filters.update(score=_score, pvalue=_p_value)
+    template = files("deeprecon.report").joinpath("page.html").read_text(encoding="utf-8")
+    return environment.from_string(template).render(
+        study=settings["study"],
+        subjects=settings["subjects"],
+        floor=settings["evaluate"].get("floor"),
+        judge="judge" in settings,
+        simulated=simulated,
+        version=__version__,
+        galleries=[(name, _data_uri(path)) for name, path in galleries.items()],
+        identification=_data_uri(identification),
+        decoding=_data_uri(decoding),
+        scores=_summary(scores),
+        rois=rois.to_dict("records"),
+        versions=[f"{name} {version(name)}" for name in _PACKAGES],
+        settings=yaml.safe_dump(dict(settings), sort_keys=False, default_flow_style=None),
+    )
+
+
+def _summary(scores: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Rows of whole sets, in the order of the metrics above."""
+    whole = scores[scores["stimulus_id"] == "all"]
+    whole = whole[whole["direction"] != "true"]
+    parts = [whole[whole["metric"] == metric] for metric in SUMMARY_METRICS]
+    return pd.concat(parts).to_dict("records")

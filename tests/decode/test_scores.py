@@ -1,0 +1,177 @@
+"""The scores against loops over scipy and numpy, and against known answers."""
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+
+from deeprecon.decode import scores
+from deeprecon.decode.scores import (
+    pairwise_identification,
+    pattern_correlation,
+    profile_correlation,
+)
+from deeprecon.errors import InputError
+
+ALL = [profile_correlation, pattern_correlation, pairwise_identification]
+
+
+@pytest.fixture(params=["float64", "float32"])
+def pair(request):
+    """Decoded and true features of 12 stimuli: related, of unlike scale per unit."""
+    rng = np.random.default_rng(0)
+    scale, mean = rng.uniform(0.1, 50, (3, 4)), rng.normal(0, 30, (3, 4))
+    true = rng.standard_normal((12, 3, 4))
+    predicted = 0.3 * true + 0.4 * rng.standard_normal(true.shape)
+    return (predicted * scale + mean).astype(request.param), (true * scale + mean).astype(
+        request.param
+    )
+
+
+@pytest.fixture(params=[None, 5])
+def small_blocks(request, monkeypatch):
+    """Also with blocks of fewer units than there are."""
+    if request.param:
+        monkeypatch.setattr(scores, "BLOCK_VALUES", 12 * request.param)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_profile_correlation_equals_scipy(pair):
+    predicted, true = pair
+    r = profile_correlation(predicted, true)
+    assert r.shape == (3, 4)
+    for unit in np.ndindex(3, 4):
+        x, y = (a[(slice(None), *unit)].astype(float) for a in pair)
+        assert r[unit] == pytest.approx(pearsonr(x, y).statistic, abs=1e-12)
+
+
+def test_pattern_correlation_equals_scipy(pair):
+    predicted, true = pair
+    r = pattern_correlation(predicted, true)
+    assert r.shape == (12,)
+    for i in range(12):
+        x, y = (a[i].ravel().astype(float) for a in pair)
+        assert r[i] == pytest.approx(pearsonr(x, y).statistic, abs=1e-12)
+
+
+def test_pattern_correlation_standardises_by_training_statistics(pair):
+    predicted, true = pair
+    rng = np.random.default_rng(1)
+    mean, sd = rng.normal(0, 30, (3, 4)), rng.uniform(0.5, 50, (3, 4))
+    r = pattern_correlation(predicted, true, mean, sd)
+    for i in range(12):
+        x, y = (((a[i].astype(float) - mean) / sd).ravel() for a in pair)
+        assert r[i] == pytest.approx(pearsonr(x, y).statistic, abs=1e-12)
+    assert not np.allclose(r, pattern_correlation(predicted, true), atol=0.05)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_identification_equals_a_loop(pair):
+    predicted, true = pair
+    share = pairwise_identification(predicted, true)
+    flat = [a.reshape(12, -1).astype(float) for a in pair]
+    r = np.corrcoef(*flat)[:12, 12:]
+    for i in range(12):
+        assert share[i] == sum(r[i, i] > r[i, j] for j in range(12) if j != i) / 11
+    assert 0.5 < share.mean() < 1
+
+
+@pytest.mark.parametrize("score", ALL)
+def test_perfect_decoding_scores_one(pair, score):
+    _, true = pair
+    np.testing.assert_allclose(score(true, true), 1, atol=1e-12)
+    np.testing.assert_allclose(score(2 * true + 1, true), 1, atol=1e-6)
+
+
+def test_opposite_decoding(pair):
+    _, true = pair
+    true = true - true.mean(axis=0)
+    np.testing.assert_allclose(profile_correlation(-true, true), -1, atol=1e-12)
+    np.testing.assert_allclose(pattern_correlation(-true, true), -1, atol=1e-12)
+    assert (pairwise_identification(-true, true) == 0).all()
+
+
+def test_identification_of_unrelated_features_is_chance():
+    rng = np.random.default_rng(0)
+    means = [pairwise_identification(*rng.standard_normal((2, 30, 20))).mean() for _ in range(200)]
+    assert np.mean(means) == pytest.approx(0.5, abs=4 * np.std(means) / np.sqrt(200))
+    assert np.std(means) < 0.06
+
+
+def test_a_tie_is_a_miss():
+    """Stimuli 0 and 1 have one true pattern, however a matrix product rounds it."""
+    rng = np.random.default_rng(0)
+    true = rng.standard_normal((7, 1001))
+    true[[1, 4]] = true[0]
+    share = pairwise_identification(true + 0.1 * rng.standard_normal(true.shape), true)
+    expected = np.where(np.isin(np.arange(7), [0, 1, 4]), 4 / 6, 1)
+    np.testing.assert_allclose(share, expected)
+    assert (pairwise_identification(true, np.repeat(true[:1], 7, axis=0)) == 0).all()
+
+
+def test_constant_predictions():
+    true = np.random.default_rng(0).standard_normal((6, 9))
+    for value in (0.0, 0.1, 1e9):
+        flat = np.full_like(true, value)
+        assert np.isnan(profile_correlation(flat, true)).all()
+        assert np.isnan(pattern_correlation(flat, true)).all()
+        assert (pairwise_identification(flat, true) == 0).all()
+    by_unit = np.tile(true[:1], (6, 1))  # the same picture for every stimulus
+    assert np.isnan(profile_correlation(by_unit, true)).all()
+    assert pairwise_identification(by_unit, true).tolist()[0] == 1
+    assert pairwise_identification(by_unit, true).mean() == pytest.approx(0.5)
+
+
+def test_units_with_nan_or_without_variance_are_left_out(pair):
+    predicted, true = (a.copy() for a in pair)
+    mean, sd = true.mean(axis=0), true.std(axis=0, ddof=1)
+    keep = np.ones((3, 4), bool)
+    keep[0, 1] = keep[2, 2] = keep[1, 0] = False
+    without = [a[:, keep] for a in (predicted, true)]
+    predicted[3, 0, 1] = true[5, 2, 2] = true[6, 1, 0] = np.nan
+    assert np.isnan(profile_correlation(predicted, true)).tolist() == (~keep).tolist()
+    np.testing.assert_allclose(
+        pattern_correlation(predicted, true), pattern_correlation(*without), atol=1e-12
+    )
+    assert np.array_equal(
+        pairwise_identification(predicted, true), pairwise_identification(*without)
+    )
+    sd[~keep] = 0
+    np.testing.assert_allclose(
+        pattern_correlation(*pair, mean, sd),
+        pattern_correlation(*without, mean[keep], sd[keep]),
+        atol=1e-12,
+    )
+
+
+def test_large_offset_does_not_spoil_the_correlation():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 8, 50))
+    for score in ALL:
+        np.testing.assert_allclose(score(a + 1e6, b - 1e6), score(a, b), atol=1e-8)
+
+
+@pytest.mark.parametrize("score", ALL)
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((4, 3), (4, 2)), "expected \\(4, 2\\), that of true"),
+        (((1, 3), (1, 3)), "2 or more stimuli"),
+        (((4,), (4,)), "expected \\(n_stimuli, \\*unit_shape\\)"),
+        (((4, 0), (4, 0)), "1 or more units"),
+    ],
+)
+def test_bad_shapes(score, shapes, message):
+    with pytest.raises(InputError, match=message):
+        score(*(np.zeros(shape) for shape in shapes))
+
+
+def test_bad_statistics():
+    a, b = np.random.default_rng(0).standard_normal((2, 4, 3))
+    with pytest.raises(InputError, match="only one of them"):
+        pattern_correlation(a, b, mean=np.zeros(3))
+    with pytest.raises(InputError, match=r"shapes \(3,\), \(2,\), expected \(3,\)"):
+        pattern_correlation(a, b, np.zeros(3), np.ones(2))
+    with pytest.raises(InputError, match="every unit has NaN or SD 0"):
+        pattern_correlation(a, b, np.zeros(3), np.zeros(3))
+    with pytest.raises(InputError, match="every unit has NaN"):
+        pairwise_identification(a * np.nan, b)

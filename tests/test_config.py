@@ -1,0 +1,103 @@
+"""Every mistake in a study's settings gives one clear line, before any job starts."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deeprecon.config import checked
+from deeprecon.errors import InputError
+
+ROOT = Path(__file__).parent.parent
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def changed(path, value):
+    """The demo's settings with one entry replaced; DELETE removes it."""
+    settings = deepcopy(DEMO)
+    *parents, last = path.split("/")
+    part = settings
+    for key in parents:
+        part = part[key]
+    if value is DELETE:
+        del part[last]
+    else:
+        part[last] = value
+    return settings
+
+
+DELETE = object()
+
+MISTAKES = [
+    ("sead", 1, "config: unknown key 'sead'; did you mean 'seed'?"),
+    ("methods/all_layers/n_evaluation", 5, "config: methods.all_layers: unknown key"),
+    ("study", DELETE, "config: missing key 'study'"),
+    ("methods/all_layers/layers", DELETE, "config: methods.all_layers: missing key 'layers'"),
+    ("seed", "one", "config: seed: found 'one', expected integer"),
+    ("seed", -1, "config: seed: -1 is less than the minimum of 0"),
+    ("decoders/topk/alpha", "x", "config: decoders.topk.alpha: found 'x', expected number"),
+    ("decoders/topk/alpha", 0, "config: decoders.topk.alpha: 0 is less than or equal to the min"),
+    ("decoders/topk/n_voxels", 1.5, "config: decoders.topk.n_voxels: found 1.5, expected integer"),
+    ("image_size", 70, "config: image_size: 70 is not a multiple of 32"),
+    ("subjects", [], "config: subjects: found 0 entries, expected 1 or more"),
+    ("subjects", ["01"], "config: subjects.0: '01' does not match"),
+    ("subjects", ["sub-01", "sub-01"], "config: subjects: ['sub-01', 'sub-01'] has non-unique"),
+    ("methods/all_layers/layers", [], "config: methods.all_layers.layers: found 0 entries"),
+    ("methods", {}, "config: methods: found 0 entries, expected 1 or more"),
+    ("methods/all_layers/layers", ["b99"], "config: methods.all_layers.layers: unknown layer"),
+    ("methods/all_layers/layers", ["b3"], "config: methods.all_layers.layers: unknown layer 'b3'"),
+    ("network/layers", ["stem", "conv1_1"], "config: network.layers: unknown layer 'conv1_1'"),
+    ("network/name", "efficientnet", "config: network.name: unknown network 'efficientnet'; did"),
+    ("methods/all_layers/rois", ["V9"], "config: methods.all_layers.rois: unknown ROI 'V9'"),
+    ("methods/all_layers/sets", ["train"], "config: methods.all_layers.sets: unknown test set"),
+    ("methods/all_layers/decoder", "tokp", "config: methods.all_layers.decoder: unknown decoder"),
+    ("methods/all_layers/prior", "dream", "config: methods.all_layers.prior: 'dream' is not one"),
+    ("evaluate/floor", "permuted", "config: evaluate.floor: unknown method 'permuted'; did you"),
+    ("evaluate/floor", "all_layers", "config: evaluate.floor: the decoder 'topk' of method"),
+    ("input/kind", "bids", "config: input: kind 'bids' needs the key 'bids'"),
+    ("input/bids", "somewhere", "config: input.bids: contradicts kind 'simulate'"),
+    ("input/simulate", DELETE, "config: input: kind 'simulate' needs the key 'simulate'"),
+    ("input/simulate/runs", {"train": 2}, "config: input.simulate.runs: found 1 entries"),
+    ("input/simulate/runs/letters", DELETE, "config: input.simulate.runs: no runs for the set"),
+    ("sets/extra", "perceptionExtra", "config: input.simulate.runs: no runs for the set 'extra'"),
+    ("judge/rois", ["V1"], "config: judge.rois: unknown ROI of method all_layers 'V1'"),
+    ("judge/methods", ["other"], "config: judge.methods: unknown method 'other'"),
+    ("judge/consent", "", "config: judge.consent: "),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), MISTAKES)
+def test_mistake_gives_one_clear_line(path, value, expected):
+    with pytest.raises(InputError) as caught:
+        checked(changed(path, value), SCHEMA)
+    lines = str(caught.value).splitlines()
+    assert any(line.startswith(expected) for line in lines), lines
+    assert all(len(line) < 250 for line in lines)
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "config/smoke.yaml"])
+def test_shipped_studies_are_valid(file):
+    settings = checked(yaml.safe_load((ROOT / file).read_text()), SCHEMA)
+    assert settings["preprocess"]["delay"] == 4
+
+
+def test_template_lacks_only_the_users_folders():
+    text = (ROOT / "config/template.yaml").read_text()
+    assert checked(yaml.safe_load(text), SCHEMA)["input"]["kind"] == "bids"
+    assert text.count("<folder") == 2
+
+
+def test_defaults_come_from_the_schema_and_leave_the_users_settings_alone():
+    before = deepcopy(DEMO)
+    settings = checked(DEMO, SCHEMA)
+    assert settings["methods"]["all_layers"]["total_variation"] == 0.3
+    assert before == DEMO
+
+
+def test_every_setting_is_described_or_plain():
+    """Numbers whose unit or meaning a name cannot tell carry a description."""
+    simulate = SCHEMA["properties"]["input"]["properties"]["simulate"]["properties"]
+    for name, part in (simulate | SCHEMA["properties"]["preprocess"]["properties"]).items():
+        assert "description" in part or name == "n_training_images", name

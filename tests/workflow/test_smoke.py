@@ -1,0 +1,272 @@
+"""The smallest study, end to end; what it made; and what would run again after a change."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from tests.conftest import copy_project, snakemake
+
+pytestmark = pytest.mark.smoke
+
+STUDY = ("--configfile", "config/smoke.yaml")
+AFTER_DECODING = {
+    "decoding_scores", "reconstruct", "evaluate", "scores", "gallery", "plots", "page",
+    "study_page",
+}  # fmt: skip
+AFTER_RECONSTRUCTION = AFTER_DECODING - {"decoding_scores", "reconstruct"}
+
+
+def results(folder):
+    return folder / "results" / "smoke"
+
+
+def test_simulated_data_set_is_valid_bids(smoke_study):
+    """By the official validator; only the layout of ds001506 itself may draw warnings."""
+    validator = Path(sys.executable).parent / "bids-validator-deno"
+    report = subprocess.run(
+        [validator, results(smoke_study) / "bids", "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    issues = json.loads(report.stdout)["issues"]["issues"]
+    errors = [issue for issue in issues if issue["severity"] == "error"]
+    assert not errors, errors[:5]
+
+
+def test_motion_is_recovered(smoke_study):
+    """Estimated against true head motion, relative to each run's first volume: 0.1 mm, 0.1 deg."""
+    folder = results(smoke_study)
+    estimated = sorted(folder.glob("preprocess/sub-01/runs/*_motion.tsv"))
+    assert len(estimated) == 5
+    reference = nib.load(folder / "preprocess/sub-01/reference.nii.gz")
+    from deeprecon.preprocess.realign import grid_centre, motion_matrix, motion_parameters
+
+    centre = grid_centre(reference.shape, reference.affine)
+    for path in estimated:
+        name = path.name.removesuffix("_motion.tsv")
+        with h5py.File(folder / f"truth/sub-01/{name}.h5") as file:
+            poses = file["head_to_scanner"][:]
+        true = np.array(
+            [motion_parameters(pose @ np.linalg.inv(poses[0]), centre) for pose in poses]
+        )
+        table = pd.read_csv(path, sep="\t").iloc[:, :6].to_numpy()
+        matrices = [motion_matrix(row, centre) for row in table]
+        found = np.array(
+            [motion_parameters(m @ np.linalg.inv(matrices[0]), centre) for m in matrices]
+        )
+        error = np.sqrt(((found - true) ** 2).mean(axis=0))
+        assert error[:3].max() < 0.1, (name, error)
+        assert np.rad2deg(error[3:]).max() < 0.1, (name, error)
+        assert np.abs(true[:, :3]).max() > 0.1  # there was something to correct
+
+
+def test_coregistration_is_within_half_a_voxel(smoke_study):
+    folder = results(smoke_study)
+    found = np.loadtxt(folder / "preprocess/sub-01/t1w_to_bold.txt")
+    first = "ses-perceptionNaturalImageTraining01_task-perception_run-01"
+    with h5py.File(folder / f"truth/sub-01/{first}.h5") as file:
+        true = file["head_to_scanner"][4:14].mean(axis=0)
+    with h5py.File(folder / "preprocess/sub-01/voxels.h5") as file:
+        points = np.c_[file["xyz"][:], np.ones(len(file["xyz"]))]
+    error = np.linalg.norm((points @ (found - true).T)[:, :3], axis=1)
+    assert error.mean() < 2.0  # voxels are 4 mm
+
+
+def test_samples_follow_the_true_responses(smoke_study):
+    """Voxels that carry something answer as the truth says; silent ones do not."""
+    from deeprecon.data.bdata import read_bdata
+
+    folder = results(smoke_study)
+    samples = read_bdata(folder / "samples/sub-01.h5")
+    sets, ids = np.array(samples.labels("stimulus_set")), samples.labels("stimulus_id")
+    rows = np.flatnonzero(sets == "train")
+    assert len(rows) == 150
+    assert (sets == "shapes").sum() == 40
+    stimuli = pd.read_csv(folder / "stimuli/train.tsv", sep="\t", dtype=str)
+    place = {name: i for i, name in enumerate(stimuli["stimulus_id"])}
+    with h5py.File(folder / "truth/sub-01/brain.h5") as file:
+        true = file["responses/train"][:][[place[ids[row]] for row in rows]]
+        amplitude = file["amplitude"][:]
+    measured = samples.select("VoxelData")[rows]
+    assert measured.shape == true.shape
+    strong = amplitude > 1
+    r = [np.corrcoef(measured[:, v], true[:, v])[0, 1] for v in np.flatnonzero(strong)]
+    assert np.median(r) > 0.5
+    assert np.median(measured[:, amplitude == 0].std(axis=0)) < np.median(
+        measured[:, strong].std(axis=0)
+    )
+
+
+def test_files_carry_where_they_come_from(smoke_study):
+    folder = results(smoke_study)
+    names = ("truth/sub-01/brain.h5", "preprocess/sub-01/voxels.h5", "samples/sub-01.h5")
+    files = [folder / name for name in names]
+    files += folder.glob("features/*/*.h5")
+    files += folder.glob("decoded/*/*/*/*/*.h5")
+    files += folder.glob("recon/*/*/*/*.h5")
+    assert len(files) > 10
+    for path in files:
+        with h5py.File(path) as file:
+            keys = {"study", "subject", "created_by", "software", "config_digest"}
+            assert keys <= set(file.attrs), path
+            assert str(smoke_study) not in str(dict(file.attrs))
+
+
+def score(table, method, name, metric="pixel_identification"):
+    rows = table[
+        (table["method"] == method) & (table["set"] == name) & (table["metric"] == metric)
+        & (table["stimulus_id"] == "all") & (table["direction"] != "true")
+    ]  # fmt: skip
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_pictures_score_above_chance_and_the_control_does_not(smoke_study):
+    table = pd.read_csv(
+        results(smoke_study) / "evaluation/scores.tsv", sep="\t", dtype={"stimulus_id": str}
+    )
+    for name, least in (("natural", 0.75), ("shapes", 0.65)):
+        row = score(table, "both", name)
+        assert row["value"] > least
+        assert row["p"] <= 0.01
+        assert row["ci_low"] <= row["value"] <= row["ci_high"]
+        assert row["ceiling"] > row["value"]
+        assert score(table, "both", name, "pixel_correlation")["value"] > 0.2
+    control = score(table, "permuted_labels", "shapes")
+    assert control["p"] > 0.01
+    assert abs(control["value"] - 0.5) < 0.2
+    assert score(table, "both", "shapes")["floor"] == pytest.approx(control["value"], abs=1e-5)
+
+
+def test_pictures_page_and_gallery_exist(smoke_study):
+    folder = results(smoke_study)
+    images = sorted((folder / "recon/sub-01/VC/both/shapes").glob("*.png"))
+    assert len(images) == 40
+    with Image.open(images[0]) as image:
+        assert image.size == (64, 64)
+    page = (folder / "report/index.html").read_text()
+    assert page.count("data:image/png;base64,") == 4
+    assert "Simulated data" in page
+    assert "http" not in re.sub(r"data:[^\"]*", "", page)  # nothing is fetched
+    assert str(smoke_study) not in page
+    assert (folder / "judge/index.html").is_file()
+    with Image.open(folder / "report/gallery_shapes.png") as gallery:
+        assert gallery.width > 1000
+
+
+def rerun(folder, *arguments):
+    """Rules that Snakemake would run, from a dry run."""
+    result = snakemake(folder, "-n", "--cores", "2", *STUDY, *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    text = result.stdout + result.stderr
+    found = set(re.findall(r"^(\w+) +\d+$", text, flags=re.M)) - {"total", "all"}
+    assert found or "Nothing to be done" in text
+    return found
+
+
+@pytest.fixture
+def edit(smoke_study):
+    """Replace text in a file of the copy, and put it back afterwards."""
+    before = {}
+
+    def replace(name, old, new):
+        path = smoke_study / name
+        before.setdefault(path, path.read_text())
+        text = path.read_text()
+        assert old in text, f"{name} has no {old!r}"
+        path.write_text(text.replace(old, new, 1))
+
+    yield replace
+    for path, text in before.items():
+        path.write_text(text)
+
+
+def test_nothing_changed_nothing_runs(smoke_study):
+    assert rerun(smoke_study) == set()
+
+
+def test_a_comment_or_docstring_runs_nothing(smoke_study, edit):
+    edit("deeprecon/reconstruct/objective.py", "def match_contrast", "# why\ndef match_contrast")
+    edit("deeprecon/reconstruct/objective.py", '"""What a recon', '"""Something else: a recon')
+    assert rerun(smoke_study) == set()
+
+
+def test_a_changed_loss_runs_reconstruction_and_what_follows(smoke_study, edit):
+    edit("deeprecon/reconstruct/objective.py", ".square().sum(1) / ", ".abs().sum(1) / ")
+    edit("deeprecon/reconstruct/objective.py", "flatten(1).square().sum(1)\n", "flatten(1).abs()"
+         ".sum(1)\n")  # fmt: skip
+    assert rerun(smoke_study) == AFTER_RECONSTRUCTION | {"reconstruct", "reconstruct_true"}
+
+
+def change_setting(smoke_study, change):
+    path = smoke_study / "config/smoke.yaml"
+    settings = yaml.safe_load(path.read_text())
+    change(settings)
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+
+def test_a_decoder_setting_runs_that_decoder_and_what_follows(smoke_study, edit):
+    edit("config/smoke.yaml", "n_voxels: 80, alpha: 100}", "n_voxels: 80, alpha: 50}")
+    assert rerun(smoke_study) == AFTER_DECODING | {"decode"}
+    jobs = snakemake(smoke_study, "-n", "--cores", "2", *STUDY).stdout
+    assert re.search(r"^decode +2$", jobs, flags=re.M)  # two layers; the control's stay
+
+
+def test_an_evaluation_setting_runs_evaluation_and_report(smoke_study, edit):
+    edit("config/smoke.yaml", "n_permutations: 999", "n_permutations: 500")
+    assert rerun(smoke_study) == {"evaluate", "scores", "plots", "page"}
+
+
+def test_a_preprocessing_setting_keeps_realignment(smoke_study, edit):
+    edit("config/smoke.yaml", "rois:\n", "preprocess: {delay: 6}\n\nrois:\n")
+    assert rerun(smoke_study) == AFTER_DECODING | {"samples", "decode"}
+
+
+def test_all_files_touched_nothing_runs(smoke_study):
+    for part in (*smoke_study.glob("*.yaml"), *(smoke_study / "workflow").rglob("*"),
+                 *(smoke_study / "deeprecon").rglob("*"), smoke_study / "Snakefile",
+                 *(smoke_study / "config").rglob("*")):  # fmt: skip
+        part.touch()
+    assert rerun(smoke_study) == set()
+
+
+def test_a_fresh_clone_over_the_same_results_runs_nothing(smoke_study, tmp_path):
+    """New checkout, old results: with Snakemake's records, and without them."""
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    copy_project(clone)
+    shutil.copytree(smoke_study / "results", clone / "results", symlinks=True)
+    assert rerun(clone) == set()
+    shutil.copytree(smoke_study / ".snakemake", clone / ".snakemake")
+    assert rerun(clone) == set()
+    path = clone / "deeprecon/reconstruct/priors.py"
+    path.write_text(path.read_text().replace("255 * torch.sigmoid", "254 * torch.sigmoid"))
+    assert "reconstruct" in rerun(clone)
+
+
+def test_own_bids_data_take_the_same_way(smoke_study, tmp_path):
+    """The simulated data set given as the user's own plans every stage from preprocessing on."""
+    settings = yaml.safe_load((smoke_study / "config/smoke.yaml").read_text())
+    folder = results(smoke_study)
+    settings["study"] = "own"
+    settings["input"] = {
+        "kind": "bids", "bids": str(folder / "bids"), "stimuli": str(folder / "stimuli"),
+    }  # fmt: skip
+    (smoke_study / "own.yaml").write_text(yaml.safe_dump(settings))
+    target = "results/own/samples/sub-01.h5"
+    done = snakemake(smoke_study, "--cores", "2", "--configfile", "own.yaml", target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    from deeprecon.data.bdata import read_bdata
+
+    same = read_bdata(folder / "samples/sub-01.h5"), read_bdata(smoke_study / target)
+    np.testing.assert_array_equal(same[0].dataset, same[1].dataset)

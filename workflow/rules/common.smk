@@ -1,0 +1,142 @@
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, workflow.basedir)
+# Jobs in environments of their own (conda, a cluster node) find the library too.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
+)
+
+from deeprecon.config import checked
+from deeprecon.errors import InputError
+from deeprecon.provenance import code_digest
+from deeprecon.study import Study
+
+
+def _study() -> tuple[dict, Study]:
+    """Checked settings, and the study that they describe."""
+    schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
+    try:
+        settings = checked(config, yaml.safe_load(schema.read_text()))
+        return settings, Study(settings, f"results/{settings['study']}")
+    except InputError as error:
+        raise WorkflowError(f"{error}") from None
+
+
+config, study = _study()
+
+
+def code(script, *data):
+    """Digest of a script and of the project's code that it runs: a parameter of every rule."""
+    scripts = Path(workflow.basedir, "workflow/scripts")
+    return code_digest(scripts / f"{script}.py", *(Path(workflow.basedir, file) for file in data))
+
+
+def gpus():
+    """One GPU if this machine has one; profiles/slurm asks for one whatever this machine has."""
+    return int(Path("/dev/nvidia0").exists())
+
+
+def brain_settings():
+    """Settings of the simulator that are not about which runs there are."""
+    settings = config["input"]["simulate"]
+    return {key: settings[key] for key in settings if key not in ("runs", "n_training_images")}
+
+
+def place_of_run(wildcards):
+    """(set, index, number of runs) of a simulated run."""
+    name = f"{wildcards.session}_task-{wildcards.task}_run-{wildcards.number}"
+    return study.run_index(wildcards.subject, name)
+
+
+def decoded_by(subject):
+    """(ROI, decoder, layer, set) of every file of decoded features of a subject."""
+    return [
+        (roi, decoder, layer, name)
+        for roi in study.rois
+        for decoder in study.decoders_of(roi)
+        for layer in study.layers_of(roi, decoder)
+        for name in study.test_sets
+    ]
+
+
+def search_settings(method):
+    """Settings of a method that the search for an image depends on."""
+    other = ("decoder", "rois", "sets")
+    return {key: value for key, value in study.methods[method].items() if key not in other}
+
+
+def floor_files(wildcards):
+    """Stimulus set -> control reconstructions that stand beside those of a method."""
+    sets = study.methods[wildcards.method]["sets"]
+    controls = {name: study.floor(name) for name in sets}
+    return {
+        name: f"<results>/recon/{wildcards.subject}/{'/'.join(control)}/{name}.h5"
+        for name, control in controls.items()
+        if control is not None
+    }
+
+
+def ceiling_files(wildcards):
+    """Stimulus set -> reconstructions from true features with the settings of a method."""
+    method = wildcards.method
+    if study.is_floor(method):
+        return {}
+    return {name: f"<results>/ceiling/{method}/{name}.h5" for name in study.methods[method]["sets"]}
+
+
+def judged():
+    """'subject/roi/method/set' of the reconstructions that raters see."""
+    wanted = config["judge"]
+    return [
+        f"{target.subject}/{target.roi}/{target.method}/{target.set}"
+        for target in study.targets()
+        if target.method in wanted["methods"] and target.roi in wanted["rois"]
+    ]
+
+
+def shown_sets():
+    """Stimulus sets that some method reconstructs."""
+    return [name for name in study.test_sets if any(t.set == name for t in study.targets())]
+
+
+def gallery_rows(name):
+    """(label, path without suffix) of each row of a set's gallery; ceilings come first."""
+    targets = [target for target in study.targets() if target.set == name]
+    methods = dict.fromkeys(t.method for t in targets if not study.is_floor(t.method))
+    ceilings = [
+        (f"true features, {method}", f"<results>/ceiling/{method}/{name}") for method in methods
+    ]
+    return ceilings + [
+        (f"{t.subject} {t.roi}, {t.method}", f"<results>/recon/{t.subject}/{t.roi}/{t.method}/{name}")
+        for t in targets
+    ]
+
+
+def final_files():
+    """What a finished study has."""
+    files = ["<results>/report/index.html", "<results>/evaluation/scores.tsv"]
+    files += ["<results>/judge/index.html"] if "judge" in config else []
+    return files + (["<results>/bids/dataset_description.json"] if study.simulated else [])
+
+
+def closing_words():
+    """What was made and which file to open."""
+    folder = Path("results", config["study"])
+    images = len(list(folder.glob("recon/*/*/*/*/*.png")))
+    words = [
+        "",
+        f"Study '{config['study']}' is complete: {images} reconstructed images.",
+        f"  open {folder}/report/index.html    all pictures, scores, floors and ceilings",
+        f"       {folder}/evaluation/scores.tsv    every score as a table",
+    ]
+    if "judge" in config:
+        words.append(f"       {folder}/judge/index.html    the page for human judgement")
+    if study.simulated:
+        words.append("All brain data of this study are simulated; no person was scanned.")
+    return "\n".join(words)

@@ -1,0 +1,109 @@
+# Where scans and stimuli come from: the simulator, or the user's folders.
+
+BIDS_RUN = "<results>/bids/{subject}/{session}/func/{subject}_{session}_task-{task}_run-{number}"
+
+
+if study.simulated:
+
+    rule simulate_stimuli:
+        output:
+            tables=expand("<results>/stimuli/{set}.tsv", set=study.sets),
+            images=[directory(f"<results>/stimuli/{name}") for name in study.sets],
+        log:
+            "<results>/logs/simulate_stimuli.log",
+        params:
+            code=code("simulate_stimuli"),
+            study=config["study"],
+            sets=list(study.sets),
+            size=config["image_size"],
+            n_training_images=config["input"]["simulate"]["n_training_images"],
+            seed=config["seed"],
+        conda:
+            "../../envs/torch.yaml"
+        script:
+            "../scripts/simulate_stimuli.py"
+
+    rule simulate_dataset:
+        output:
+            description="<results>/bids/dataset_description.json",
+            participants="<results>/bids/participants.tsv",
+            readme="<results>/bids/README.md",
+            sidecars=expand(
+                "<results>/bids/task-{task}_{suffix}.json",
+                task=("perception", "imagery"),
+                suffix=("bold", "events"),
+            ),
+        log:
+            "<results>/logs/simulate_dataset.log",
+        params:
+            code=code("simulate_dataset"),
+            study=config["study"],
+            subjects=study.subjects,
+        conda:
+            "../../envs/fmri.yaml"
+        script:
+            "../scripts/simulate_dataset.py"
+
+    rule simulate_brain:
+        input:
+            tables=expand("<results>/stimuli/{set}.tsv", set=study.sets),
+        output:
+            t1w="<results>/bids/{subject}/ses-anatomy/anat/{subject}_ses-anatomy_T1w.nii.gz",
+            masks=[path for paths in study.masks("{subject}").values() for path in paths],
+            truth="<results>/truth/{subject}/brain.h5",
+        log:
+            "<results>/logs/simulate_brain/{subject}.log",
+        params:
+            code=code("simulate_brain"),
+            study=config["study"],
+            sets=list(study.sets),
+            size=config["image_size"],
+            brain=brain_settings(),
+            seed=config["seed"],
+        resources:
+            mem_mb=3000,
+        conda:
+            "../../envs/fmri.yaml"
+        script:
+            "../scripts/simulate_brain.py"
+
+    rule simulate_run:
+        input:
+            truth="<results>/truth/{subject}/brain.h5",
+            table=lambda wildcards: f"<results>/stimuli/{place_of_run(wildcards)[0]}.tsv",
+        output:
+            bold=BIDS_RUN + "_bold.nii.gz",
+            events=BIDS_RUN + "_events.tsv",
+            motion="<results>/truth/{subject}/{session}_task-{task}_run-{number}.h5",
+        log:
+            "<results>/logs/simulate_run/{subject}_{session}_task-{task}_run-{number}.log",
+        params:
+            code=code("simulate_run"),
+            study=config["study"],
+            place=lambda wildcards: place_of_run(wildcards),
+            brain=brain_settings(),
+            seed=config["seed"],
+        resources:
+            mem_mb=1500,
+        conda:
+            "../../envs/fmri.yaml"
+        script:
+            "../scripts/simulate_run.py"
+
+else:
+
+    rule import_stimuli:
+        input:
+            table=f"{config['input']['stimuli']}/{{set}}.tsv",
+        output:
+            table="<results>/stimuli/{set}.tsv",
+            images=directory("<results>/stimuli/{set}"),
+        log:
+            "<results>/logs/import_stimuli/{set}.log",
+        params:
+            code=code("import_stimuli"),
+            study=config["study"],
+        conda:
+            "../../envs/torch.yaml"
+        script:
+            "../scripts/import_stimuli.py"

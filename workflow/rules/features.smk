@@ -1,0 +1,44 @@
+# Features of the stimuli: what decoders learn to predict and reconstructions must match.
+
+FEATURES = "<results>/features/" + config["network"]["name"]
+
+
+rule features:
+    input:
+        table="<results>/stimuli/{set}.tsv",
+    output:
+        layers=[f"{FEATURES}/{{set}}/{layer}.h5" for layer in study.layers],
+    log:
+        "<results>/logs/features/{set}.log",
+    params:
+        code=code("features"),
+        study=config["study"],
+        network=config["network"]["name"],
+        layers=study.layers,
+        size=config["image_size"],
+    resources:
+        mem_mb=4000,
+        gpu=gpus(),
+    conda:
+        "../../envs/torch.yaml"
+    script:
+        "../scripts/features.py"
+
+
+rule feature_statistics:
+    input:
+        layers=[f"{FEATURES}/train/{layer}.h5" for layer in study.layers],
+    output:
+        statistics=f"{FEATURES}/statistics.h5",
+    log:
+        "<results>/logs/feature_statistics.log",
+    params:
+        code=code("feature_statistics"),
+        study=config["study"],
+        layers=study.layers,
+    resources:
+        mem_mb=4000,
+    conda:
+        "../../envs/torch.yaml"
+    script:
+        "../scripts/feature_statistics.py"

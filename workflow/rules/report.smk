@@ -1,0 +1,78 @@
+# Pictures and one page that a sceptical reader can judge the study by.
+
+
+rule gallery:
+    input:
+        table="<results>/stimuli/{set}.tsv",
+        recon=lambda wildcards: [f"{path}.h5" for _, path in gallery_rows(wildcards.set)],
+    output:
+        figure=report(
+            "<results>/report/gallery_{set}.png",
+            caption="../report/gallery.rst",
+            category="Reconstructions",
+            labels={"set": "{set}"},
+        ),
+    log:
+        "<results>/logs/gallery/{set}.log",
+    params:
+        code=code("gallery"),
+        study=config["study"],
+        rows=lambda wildcards: gallery_rows(wildcards.set),
+        simulated=study.simulated,
+        size=config["image_size"],
+    conda:
+        "../../envs/torch.yaml"
+    script:
+        "../scripts/gallery.py"
+
+
+rule plots:
+    input:
+        decoding=expand("<results>/decoded/{subject}/scores.tsv", subject=study.subjects),
+        scores="<results>/evaluation/scores.tsv",
+    output:
+        decoding=report(
+            "<results>/report/decoding.png",
+            caption="../report/decoding.rst",
+            category="Decoding",
+        ),
+        identification=report(
+            "<results>/report/identification.png",
+            caption="../report/identification.rst",
+            category="Evaluation",
+        ),
+    log:
+        "<results>/logs/plots.log",
+    params:
+        code=code("plots"),
+        study=config["study"],
+        layers=study.layers,
+        simulated=study.simulated,
+    conda:
+        "../../envs/torch.yaml"
+    script:
+        "../scripts/plots.py"
+
+
+rule page:
+    input:
+        galleries=expand("<results>/report/gallery_{set}.png", set=shown_sets()),
+        decoding="<results>/report/decoding.png",
+        identification="<results>/report/identification.png",
+        scores="<results>/evaluation/scores.tsv",
+        rois=expand("<results>/samples/{subject}_rois.tsv", subject=study.subjects),
+        judge=["<results>/judge/index.html"] if "judge" in config else [],
+    output:
+        page="<results>/report/index.html",
+    log:
+        "<results>/logs/page.log",
+    params:
+        code=code("page", "deeprecon/report/page.html"),
+        study=config["study"],
+        settings=config,
+        sets=shown_sets(),
+        simulated=study.simulated,
+    conda:
+        "../../envs/torch.yaml"
+    script:
+        "../scripts/page.py"

@@ -1,0 +1,26 @@
+"""Put pictures, scores, settings and versions on one page."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from _job import job
+
+from deeprecon.atomic import replacing
+from deeprecon.report.page import build_page
+
+if TYPE_CHECKING:
+    from snakemake.script import snakemake
+
+with job(snakemake):
+    files, params = snakemake.input, snakemake.params
+    page = build_page(
+        settings=params.settings,
+        galleries=dict(zip(params.sets, files.galleries, strict=True)),
+        identification=files.identification,
+        decoding=files.decoding,
+        scores=pd.read_csv(files.scores, sep="\t", dtype={"stimulus_id": str}),
+        rois=pd.concat([pd.read_csv(path, sep="\t") for path in files.rois]),
+        simulated=params.simulated,
+    )
+    with replacing(snakemake.output.page) as temporary:
+        temporary.write_text(page, encoding="utf-8")

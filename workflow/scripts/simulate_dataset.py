@@ -1,0 +1,14 @@
+"""Write the files of the simulated BIDS data set that belong to no subject."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from _job import job
+
+from deeprecon.data.simulate.subject import write_dataset_files
+
+if TYPE_CHECKING:
+    from snakemake.script import snakemake
+
+with job(snakemake):
+    write_dataset_files(Path(snakemake.output.description).parent, snakemake.params.subjects)
