@@ -4,11 +4,8 @@
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
-# Waiting threads sleep instead of spinning: on a busy machine several times faster.
-export OMP_WAIT_POLICY := PASSIVE
-export PYTHONHASHSEED := 0
 
-.PHONY: help demo test smoke unit lint format clean
+.PHONY: help demo picture test smoke unit lint format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,9 +23,13 @@ help:
 	@touch $@
 
 demo: .venv/.ready
-	$(BIN)/snakemake --cores $(CORES)
-	$(BIN)/snakemake --cores 1 --report results/demo/report/workflow.html --quiet all
-	@echo "The workflow's own report (rules, run times, figures): results/demo/report/workflow.html"
+	$(BIN)/snakemake --cores $(CORES) --quiet rules
+	$(BIN)/snakemake --report results/demo/report/workflow.html --quiet all
+	@echo "Images reconstructed from simulated fMRI:          results/demo/report/index.html"
+	@echo "The workflow's own report (rules, times, figures): results/demo/report/workflow.html"
+
+picture: .venv/.ready
+	$(BIN)/python docs/make_picture.py
 
 test: unit smoke
 

@@ -67,15 +67,15 @@ class Study:
             runs = planned_runs(self.bids, subject, self.sets, n_runs)
         else:
             runs = find_runs(self.bids, subject)
-        of_sets = {run.name: run for run in runs if self.set_of(run) is not None}
-        present = {self.set_of(run) for run in of_sets.values()}
+        # Sets in the order of the settings: the first run is the reference of motion correction.
+        by_set = {name: [r for r in runs if self.set_of(r) == name] for name in self.sets}
         for name, session in self.sets.items():
-            if name not in present:
+            if not by_set[name]:
                 raise InputError(
                     f"{self.bids}: {subject} has no session {session}* (set {name!r}); "
                     f"found {sorted({run.session for run in runs})}"
                 )
-        return of_sets
+        return {run.name: run for name in self.sets for run in by_set[name]}
 
     def _check_rois(self, subject: str) -> None:
         """Refuse definitions that name neither a mask nor a region above them."""
@@ -103,6 +103,11 @@ class Study:
         wanted = self.set_of(self._runs[subject][name])
         same = [key for key, run in self._runs[subject].items() if self.set_of(run) == wanted]
         return str(wanted), same.index(name), len(same)
+
+    @property
+    def tasks(self) -> list[str]:
+        """BIDS tasks of the runs."""
+        return sorted({run.task for runs in self._runs.values() for run in runs.values()})
 
     def sidecar(self, run: BoldRun) -> Path:
         """The JSON file with the repetition time of a run."""

@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 
@@ -7,15 +6,13 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-# Jobs in environments of their own (conda, a cluster node) find the library too.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
-)
-
 from deeprecon.config import checked
 from deeprecon.errors import InputError
+from deeprecon.machine import local_gpus, prepare_jobs
 from deeprecon.provenance import code_digest
 from deeprecon.study import Study
+
+prepare_jobs(workflow.basedir)
 
 
 def _study() -> tuple[dict, Study]:
@@ -34,24 +31,35 @@ config, study = _study()
 def code(script, *data):
     """Digest of a script and of the project's code that it runs: a parameter of every rule."""
     scripts = Path(workflow.basedir, "workflow/scripts")
-    return code_digest(scripts / f"{script}.py", *(Path(workflow.basedir, file) for file in data))
-
-
-def gpus():
-    """One GPU if this machine has one; profiles/slurm asks for one whatever this machine has."""
-    return int(Path("/dev/nvidia0").exists())
+    return code_digest(
+        scripts / f"{script}.py", *(Path(workflow.basedir, file) for file in data)
+    )
 
 
 def brain_settings():
     """Settings of the simulator that are not about which runs there are."""
     settings = config["input"]["simulate"]
-    return {key: settings[key] for key in settings if key not in ("runs", "n_training_images")}
+    return {
+        key: settings[key]
+        for key in settings
+        if key not in ("runs", "n_training_images")
+    }
 
 
 def place_of_run(wildcards):
     """(set, index, number of runs) of a simulated run."""
     name = f"{wildcards.session}_task-{wildcards.task}_run-{wildcards.number}"
     return study.run_index(wildcards.subject, name)
+
+
+def run_of(wildcards):
+    """The BOLD and events files of a run."""
+    return study.runs(wildcards.subject)[wildcards.run]
+
+
+def first_run(wildcards):
+    """The run whose mean is the reference of motion correction."""
+    return str(next(iter(study.runs(wildcards.subject).values())).bold)
 
 
 def decoded_by(subject):
@@ -68,7 +76,9 @@ def decoded_by(subject):
 def search_settings(method):
     """Settings of a method that the search for an image depends on."""
     other = ("decoder", "rois", "sets")
-    return {key: value for key, value in study.methods[method].items() if key not in other}
+    return {
+        key: value for key, value in study.methods[method].items() if key not in other
+    }
 
 
 def floor_files(wildcards):
@@ -87,7 +97,10 @@ def ceiling_files(wildcards):
     method = wildcards.method
     if study.is_floor(method):
         return {}
-    return {name: f"<results>/ceiling/{method}/{name}.h5" for name in study.methods[method]["sets"]}
+    return {
+        name: f"<results>/ceiling/{method}/{name}.h5"
+        for name in study.methods[method]["sets"]
+    }
 
 
 def judged():
@@ -102,7 +115,9 @@ def judged():
 
 def shown_sets():
     """Stimulus sets that some method reconstructs."""
-    return [name for name in study.test_sets if any(t.set == name for t in study.targets())]
+    return [
+        name for name in study.test_sets if any(t.set == name for t in study.targets())
+    ]
 
 
 def gallery_rows(name):
@@ -110,10 +125,14 @@ def gallery_rows(name):
     targets = [target for target in study.targets() if target.set == name]
     methods = dict.fromkeys(t.method for t in targets if not study.is_floor(t.method))
     ceilings = [
-        (f"true features, {method}", f"<results>/ceiling/{method}/{name}") for method in methods
+        (f"true features, {method}", f"<results>/ceiling/{method}/{name}")
+        for method in methods
     ]
     return ceilings + [
-        (f"{t.subject} {t.roi}, {t.method}", f"<results>/recon/{t.subject}/{t.roi}/{t.method}/{name}")
+        (
+            f"{t.subject} {t.roi}, {t.method}",
+            f"<results>/recon/{t.subject}/{t.roi}/{t.method}/{name}",
+        )
         for t in targets
     ]
 
@@ -122,7 +141,9 @@ def final_files():
     """What a finished study has."""
     files = ["<results>/report/index.html", "<results>/evaluation/scores.tsv"]
     files += ["<results>/judge/index.html"] if "judge" in config else []
-    return files + (["<results>/bids/dataset_description.json"] if study.simulated else [])
+    return files + (
+        ["<results>/bids/dataset_description.json"] if study.simulated else []
+    )
 
 
 def closing_words():
@@ -136,7 +157,11 @@ def closing_words():
         f"       {folder}/evaluation/scores.tsv    every score as a table",
     ]
     if "judge" in config:
-        words.append(f"       {folder}/judge/index.html    the page for human judgement")
+        words.append(
+            f"       {folder}/judge/index.html    the page for human judgement"
+        )
     if study.simulated:
-        words.append("All brain data of this study are simulated; no person was scanned.")
+        words.append(
+            "All brain data of this study are simulated; no person was scanned."
+        )
     return "\n".join(words)

@@ -11,6 +11,8 @@ if study.simulated:
             images=[directory(f"<results>/stimuli/{name}") for name in study.sets],
         log:
             "<results>/logs/simulate_stimuli.log",
+        conda:
+            "../../envs/torch.yaml"
         params:
             code=code("simulate_stimuli"),
             study=config["study"],
@@ -18,8 +20,6 @@ if study.simulated:
             size=config["image_size"],
             n_training_images=config["input"]["simulate"]["n_training_images"],
             seed=config["seed"],
-        conda:
-            "../../envs/torch.yaml"
         script:
             "../scripts/simulate_stimuli.py"
 
@@ -30,17 +30,18 @@ if study.simulated:
             readme="<results>/bids/README.md",
             sidecars=expand(
                 "<results>/bids/task-{task}_{suffix}.json",
-                task=("perception", "imagery"),
+                task=study.tasks,
                 suffix=("bold", "events"),
             ),
         log:
             "<results>/logs/simulate_dataset.log",
+        conda:
+            "../../envs/fmri.yaml"
         params:
             code=code("simulate_dataset"),
             study=config["study"],
             subjects=study.subjects,
-        conda:
-            "../../envs/fmri.yaml"
+            tasks=study.tasks,
         script:
             "../scripts/simulate_dataset.py"
 
@@ -49,10 +50,16 @@ if study.simulated:
             tables=expand("<results>/stimuli/{set}.tsv", set=study.sets),
         output:
             t1w="<results>/bids/{subject}/ses-anatomy/anat/{subject}_ses-anatomy_T1w.nii.gz",
-            masks=[path for paths in study.masks("{subject}").values() for path in paths],
+            masks=[
+                path for paths in study.masks("{subject}").values() for path in paths
+            ],
             truth="<results>/truth/{subject}/brain.h5",
         log:
             "<results>/logs/simulate_brain/{subject}.log",
+        conda:
+            "../../envs/fmri.yaml"
+        resources:
+            mem_mb=3000,
         params:
             code=code("simulate_brain"),
             study=config["study"],
@@ -60,10 +67,6 @@ if study.simulated:
             size=config["image_size"],
             brain=brain_settings(),
             seed=config["seed"],
-        resources:
-            mem_mb=3000,
-        conda:
-            "../../envs/fmri.yaml"
         script:
             "../scripts/simulate_brain.py"
 
@@ -72,21 +75,21 @@ if study.simulated:
             truth="<results>/truth/{subject}/brain.h5",
             table=lambda wildcards: f"<results>/stimuli/{place_of_run(wildcards)[0]}.tsv",
         output:
-            bold=BIDS_RUN + "_bold.nii.gz",
-            events=BIDS_RUN + "_events.tsv",
+            bold=f"{BIDS_RUN}_bold.nii.gz",
+            events=f"{BIDS_RUN}_events.tsv",
             motion="<results>/truth/{subject}/{session}_task-{task}_run-{number}.h5",
         log:
             "<results>/logs/simulate_run/{subject}_{session}_task-{task}_run-{number}.log",
+        conda:
+            "../../envs/fmri.yaml"
+        resources:
+            mem_mb=1500,
         params:
             code=code("simulate_run"),
             study=config["study"],
             place=lambda wildcards: place_of_run(wildcards),
             brain=brain_settings(),
             seed=config["seed"],
-        resources:
-            mem_mb=1500,
-        conda:
-            "../../envs/fmri.yaml"
         script:
             "../scripts/simulate_run.py"
 
@@ -100,10 +103,10 @@ else:
             images=directory("<results>/stimuli/{set}"),
         log:
             "<results>/logs/import_stimuli/{set}.log",
+        conda:
+            "../../envs/torch.yaml"
         params:
             code=code("import_stimuli"),
             study=config["study"],
-        conda:
-            "../../envs/torch.yaml"
         script:
             "../scripts/import_stimuli.py"

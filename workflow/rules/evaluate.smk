@@ -10,12 +10,17 @@ rule evaluate:
         floor=lambda wildcards: floor_files(wildcards).values(),
         ceiling=lambda wildcards: ceiling_files(wildcards).values(),
         tables=lambda wildcards: [
-            f"<results>/stimuli/{name}.tsv" for name in study.methods[wildcards.method]["sets"]
+            f"<results>/stimuli/{name}.tsv"
+            for name in study.methods[wildcards.method]["sets"]
         ],
     output:
         scores="<results>/evaluation/{subject}/{roi}/{method}.tsv",
     log:
         "<results>/logs/evaluate/{subject}_{roi}_{method}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
     params:
         code=code("evaluate"),
         study=config["study"],
@@ -28,10 +33,6 @@ rule evaluate:
         n_permutations=config["evaluate"]["n_permutations"],
         n_bootstrap=config["evaluate"]["n_bootstrap"],
         seed=config["seed"],
-    resources:
-        mem_mb=4000,
-    conda:
-        "../../envs/torch.yaml"
     script:
         "../scripts/evaluate.py"
 
@@ -46,10 +47,10 @@ rule scores:
         table="<results>/evaluation/scores.tsv",
     log:
         "<results>/logs/scores.log",
+    conda:
+        "../../envs/torch.yaml"
     params:
         code=code("scores"),
         study=config["study"],
-    conda:
-        "../../envs/torch.yaml"
     script:
         "../scripts/scores.py"

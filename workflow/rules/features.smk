@@ -1,6 +1,6 @@
 # Features of the stimuli: what decoders learn to predict and reconstructions must match.
 
-FEATURES = "<results>/features/" + config["network"]["name"]
+FEATURES = f"<results>/features/{config['network']['name']}"
 
 
 rule features:
@@ -10,17 +10,17 @@ rule features:
         layers=[f"{FEATURES}/{{set}}/{layer}.h5" for layer in study.layers],
     log:
         "<results>/logs/features/{set}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        gpu=local_gpus(),
     params:
         code=code("features"),
         study=config["study"],
         network=config["network"]["name"],
         layers=study.layers,
         size=config["image_size"],
-    resources:
-        mem_mb=4000,
-        gpu=gpus(),
-    conda:
-        "../../envs/torch.yaml"
     script:
         "../scripts/features.py"
 
@@ -32,13 +32,13 @@ rule feature_statistics:
         statistics=f"{FEATURES}/statistics.h5",
     log:
         "<results>/logs/feature_statistics.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
     params:
         code=code("feature_statistics"),
         study=config["study"],
         layers=study.layers,
-    resources:
-        mem_mb=4000,
-    conda:
-        "../../envs/torch.yaml"
     script:
         "../scripts/feature_statistics.py"

@@ -13,6 +13,8 @@ if "judge" in config:
             study="<results>/judge/study.json",
         log:
             "<results>/logs/study_page.log",
+        conda:
+            "../../envs/torch.yaml"
         params:
             code=code("study_page", "deeprecon/judge/page.html"),
             study=config["study"],
@@ -22,7 +24,5 @@ if "judge" in config:
             title=config["judge"]["title"],
             consent=config["judge"]["consent"],
             seed=config["seed"],
-        conda:
-            "../../envs/torch.yaml"
         script:
             "../scripts/study_page.py"

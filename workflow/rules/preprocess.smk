@@ -1,16 +1,6 @@
 # From BOLD runs to samples: one row of voxel values for each stimulus block.
 
 
-def run_of(wildcards):
-    """The BOLD and events files of a run."""
-    return study.runs(wildcards.subject)[wildcards.run]
-
-
-def first_run(wildcards):
-    """The run whose mean is the reference of motion correction."""
-    return str(next(iter(study.runs(wildcards.subject).values())).bold)
-
-
 rule motion_reference:
     input:
         bold=first_run,
@@ -18,14 +8,14 @@ rule motion_reference:
         image="<results>/preprocess/{subject}/reference.nii.gz",
     log:
         "<results>/logs/motion_reference/{subject}.log",
+    conda:
+        "../../envs/fmri.yaml"
+    resources:
+        mem_mb=4000,
     params:
         code=code("motion_reference"),
         study=config["study"],
         n_volumes=10,
-    resources:
-        mem_mb=4000,
-    conda:
-        "../../envs/fmri.yaml"
     script:
         "../scripts/motion_reference.py"
 
@@ -38,13 +28,13 @@ rule coregister:
         matrix="<results>/preprocess/{subject}/t1w_to_bold.txt",
     log:
         "<results>/logs/coregister/{subject}.log",
+    conda:
+        "../../envs/fmri.yaml"
+    resources:
+        mem_mb=4000,
     params:
         code=code("coregister"),
         study=config["study"],
-    resources:
-        mem_mb=4000,
-    conda:
-        "../../envs/fmri.yaml"
     script:
         "../scripts/coregister.py"
 
@@ -52,20 +42,24 @@ rule coregister:
 rule roi_voxels:
     input:
         masks=lambda wildcards: [
-            str(path) for paths in study.masks(wildcards.subject).values() for path in paths
+            str(path)
+            for paths in study.masks(wildcards.subject).values()
+            for path in paths
         ],
     output:
         voxels="<results>/preprocess/{subject}/voxels.h5",
     log:
         "<results>/logs/roi_voxels/{subject}.log",
+    conda:
+        "../../envs/fmri.yaml"
     params:
         code=code("roi_voxels"),
         study=config["study"],
         names=lambda wildcards: [
-            name for name, paths in study.masks(wildcards.subject).items() for _ in paths
+            name
+            for name, paths in study.masks(wildcards.subject).items()
+            for _ in paths
         ],
-    conda:
-        "../../envs/fmri.yaml"
     script:
         "../scripts/roi_voxels.py"
 
@@ -82,14 +76,14 @@ rule realign_run:
         motion="<results>/preprocess/{subject}/runs/{run}_motion.tsv",
     log:
         "<results>/logs/realign_run/{subject}_{run}.log",
-    params:
-        code=code("realign_run"),
-        study=config["study"],
+    conda:
+        "../../envs/fmri.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
-    conda:
-        "../../envs/fmri.yaml"
+    params:
+        code=code("realign_run"),
+        study=config["study"],
     script:
         "../scripts/realign_run.py"
 
@@ -113,6 +107,10 @@ rule samples:
         rois="<results>/samples/{subject}_rois.tsv",
     log:
         "<results>/logs/samples/{subject}.log",
+    conda:
+        "../../envs/fmri.yaml"
+    resources:
+        mem_mb=8000,
     params:
         code=code("samples"),
         study=config["study"],
@@ -126,9 +124,5 @@ rule samples:
         lead_in=config["preprocess"]["lead_in"],
         delay=config["preprocess"]["delay"],
         clip=config["preprocess"]["clip"],
-    resources:
-        mem_mb=8000,
-    conda:
-        "../../envs/fmri.yaml"
     script:
         "../scripts/samples.py"

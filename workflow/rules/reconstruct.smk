@@ -21,18 +21,18 @@ rule reconstruct:
         "<results>/logs/reconstruct/{subject}_{roi}_{method}_{set}.log",
     benchmark:
         "<results>/benchmarks/reconstruct/{subject}_{roi}_{method}_{set}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=local_gpus(),
     params:
         code=code("reconstruct"),
         study=config["study"],
         network=config["network"]["name"],
         method=lambda wildcards: search_settings(wildcards.method),
         size=config["image_size"],
-    resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu=gpus(),
-    conda:
-        "../../envs/torch.yaml"
     script:
         "../scripts/reconstruct.py"
 
@@ -49,17 +49,17 @@ rule reconstruct_true:
         result="<results>/ceiling/{method}/{set}.h5",
     log:
         "<results>/logs/reconstruct_true/{method}_{set}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=local_gpus(),
     params:
         code=code("reconstruct"),
         study=config["study"],
         network=config["network"]["name"],
         method=lambda wildcards: search_settings(wildcards.method),
         size=config["image_size"],
-    resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu=gpus(),
-    conda:
-        "../../envs/torch.yaml"
     script:
         "../scripts/reconstruct.py"

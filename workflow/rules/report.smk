@@ -4,7 +4,9 @@
 rule gallery:
     input:
         table="<results>/stimuli/{set}.tsv",
-        recon=lambda wildcards: [f"{path}.h5" for _, path in gallery_rows(wildcards.set)],
+        recon=lambda wildcards: [
+            f"{path}.h5" for _, path in gallery_rows(wildcards.set)
+        ],
     output:
         figure=report(
             "<results>/report/gallery_{set}.png",
@@ -14,21 +16,23 @@ rule gallery:
         ),
     log:
         "<results>/logs/gallery/{set}.log",
+    conda:
+        "../../envs/torch.yaml"
     params:
         code=code("gallery"),
         study=config["study"],
         rows=lambda wildcards: gallery_rows(wildcards.set),
         simulated=study.simulated,
         size=config["image_size"],
-    conda:
-        "../../envs/torch.yaml"
     script:
         "../scripts/gallery.py"
 
 
 rule plots:
     input:
-        decoding=expand("<results>/decoded/{subject}/scores.tsv", subject=study.subjects),
+        decoding=expand(
+            "<results>/decoded/{subject}/scores.tsv", subject=study.subjects
+        ),
         scores="<results>/evaluation/scores.tsv",
     output:
         decoding=report(
@@ -43,13 +47,13 @@ rule plots:
         ),
     log:
         "<results>/logs/plots.log",
+    conda:
+        "../../envs/torch.yaml"
     params:
         code=code("plots"),
         study=config["study"],
         layers=study.layers,
         simulated=study.simulated,
-    conda:
-        "../../envs/torch.yaml"
     script:
         "../scripts/plots.py"
 
@@ -66,13 +70,13 @@ rule page:
         page="<results>/report/index.html",
     log:
         "<results>/logs/page.log",
+    conda:
+        "../../envs/torch.yaml"
     params:
         code=code("page", "deeprecon/report/page.html"),
         study=config["study"],
         settings=config,
         sets=shown_sets(),
         simulated=study.simulated,
-    conda:
-        "../../envs/torch.yaml"
     script:
         "../scripts/page.py"

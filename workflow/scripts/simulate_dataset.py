@@ -11,4 +11,6 @@ if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake):
-    write_dataset_files(Path(snakemake.output.description).parent, snakemake.params.subjects)
+    write_dataset_files(
+        Path(snakemake.output.description).parent, snakemake.params.subjects, snakemake.params.tasks
+    )

@@ -77,7 +77,30 @@ def _write_json(path: Path, content: Mapping[str, object]) -> None:
         temporary.write_text(json.dumps(content, indent=4) + "\n")
 
 
-def write_dataset_files(root: str | os.PathLike[str], subjects: list[str]) -> None:
+_COLUMNS = {
+    "perception": {
+        "event_type": "block type (-1 first rest, 1 stimulus, 2 one-back repetition, -2 last rest)",
+        "stimulus_id": "stimulus, as in the stimulus tables",
+        "stimulus_name": "name of the stimulus",
+        "category_index": "category of the stimulus",
+        "image_index": "position of the stimulus in its set",
+        "response_time": "button press, s from the start of the run",
+    },
+    "imagery": {
+        "trial_no": "number of the trial",
+        "event_type": "-1 first rest, 1 cue, 2 imagery, 3 evaluation, 4 pause, -2 last rest",
+        "category_id": "imagined stimulus",
+        "category_name": "name of the imagined stimulus",
+        "category_index": "imagined stimulus, as in the stimulus table",
+        "response_time": "button press, s from the start of the run",
+        "evaluation": "vividness, 1 to 5 (simulated: random)",
+    },
+}
+
+
+def write_dataset_files(
+    root: str | os.PathLike[str], subjects: Sequence[str], tasks: Sequence[str]
+) -> None:
     """The files of a BIDS data set that belong to no subject; they say that it is simulated."""
     root = Path(root)
     _write_json(
@@ -98,7 +121,7 @@ def write_dataset_files(root: str | os.PathLike[str], subjects: list[str]) -> No
         )
     with replacing(root / "participants.tsv") as temporary:
         pd.DataFrame({"participant_id": subjects}).to_csv(temporary, sep="\t", index=False)
-    for task in ("perception", "imagery"):
+    for task in tasks:
         _write_json(
             root / f"task-{task}_bold.json",
             {
@@ -107,29 +130,8 @@ def write_dataset_files(root: str | os.PathLike[str], subjects: list[str]) -> No
                 "Manufacturer": "deeprecon simulator",
             },
         )
-    columns = {
-        "event_type": "block type (-1 first rest, 1 stimulus, 2 one-back repetition, -2 last rest)",
-        "stimulus_id": "stimulus, as in the stimulus tables",
-        "stimulus_name": "name of the stimulus",
-        "category_index": "category of the stimulus",
-        "image_index": "position of the stimulus in its set",
-        "response_time": "button press, s from the start of the run",
-    }
-    _write_json(
-        root / "task-perception_events.json", {k: {"Description": v} for k, v in columns.items()}
-    )
-    imagery = {
-        "trial_no": "number of the trial",
-        "event_type": "-1 first rest, 1 cue, 2 imagery, 3 evaluation, 4 pause, -2 last rest",
-        "category_id": "imagined stimulus",
-        "category_name": "name of the imagined stimulus",
-        "category_index": "imagined stimulus, as in the stimulus table",
-        "response_time": "button press, s from the start of the run",
-        "evaluation": "vividness, 1 to 5 (simulated: random)",
-    }
-    _write_json(
-        root / "task-imagery_events.json", {k: {"Description": v} for k, v in imagery.items()}
-    )
+        described = {name: {"Description": text} for name, text in _COLUMNS[task].items()}
+        _write_json(root / f"task-{task}_events.json", described)
 
 
 def simulate_brain(
