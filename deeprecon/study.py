@@ -104,6 +104,11 @@ class Study:
         same = [key for key, run in self._runs[subject].items() if self.set_of(run) == wanted]
         return str(wanted), same.index(name), len(same)
 
+    def imagined(self, name: str) -> bool:
+        """Whether the stimuli of a set were imagined, by the BIDS task of its runs."""
+        runs = [run for subject in self._runs.values() for run in subject.values()]
+        return any(run.task == "imagery" for run in runs if self.set_of(run) == name)
+
     @property
     def tasks(self) -> list[str]:
         """BIDS tasks of the runs."""

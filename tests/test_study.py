@@ -26,6 +26,8 @@ def test_runs_sets_and_their_places():
     assert study.run_index("sub-01", last) == ("train", 11, 12)
     assert study.set_of(runs["ses-imagery01_task-imagery_run-02"]) == "imagery"
     assert study.tasks == ["imagery", "perception"]
+    assert study.imagined("imagery")
+    assert not study.imagined("shapes")
     assert study.test_sets == ["natural", "shapes", "letters", "imagery"]
 
 

@@ -79,19 +79,27 @@ class BData:
         labels : key -> n_samples strings (numbered from 1 in order of appearance) or numbers
         rois : key -> (n_voxels,) bool
         positions : key (such as voxel_x) -> (n_voxels,) values
+
+        Raises
+        ------
+        InputError
+            If lengths disagree, a key is given twice or the labels are not strings or numbers.
         """
         n_samples, n_voxels = voxels.shape
+        positions = positions or {}
+        _check_keys([VOXELS, *labels, *rois, *positions])
+        for key, values in [*rois.items(), *positions.items()]:
+            if np.shape(values) != (n_voxels,):
+                raise InputError(f"{key}: shape {np.shape(values)} for {n_voxels} voxels")
         parts = [np.asarray(voxels, np.float64)]
         vmap: dict[str, dict[float, str]] = {}
-        for key, values in labels.items():
-            if len(values) != n_samples:
-                raise InputError(f"label {key}: {len(values)} values for {n_samples} samples")
-            if isinstance(values, np.ndarray):
-                column = np.asarray(values, np.float64)
+        for key, given in labels.items():
+            if len(given) != n_samples:
+                raise InputError(f"label {key}: {len(given)} values for {n_samples} samples")
+            if isinstance(given, np.ndarray) and given.dtype.kind in "biuf":
+                column = given.astype(np.float64)
             else:
-                code = {name: float(i) for i, name in enumerate(dict.fromkeys(values), start=1)}
-                column = np.array([code[name] for name in values])
-                vmap[key] = {number: name for name, number in code.items()}
+                column, vmap[key] = _numbered(key, given)
             parts.append(column[:, None])
         dataset = np.hstack(parts)
         n_columns = dataset.shape[1]
@@ -109,7 +117,7 @@ class BData:
         for key, mask in rois.items():
             flags = np.where(np.asarray(mask, bool), 1.0, np.nan)
             metadata[key] = row(f"1 = voxel in {key}", on_voxels, flags)
-        for key, position in (positions or {}).items():
+        for key, position in positions.items():
             metadata[key] = row(key, on_voxels, np.asarray(position, np.float64))
         return cls(dataset, metadata, vmap)
 
@@ -209,6 +217,30 @@ class BData:
         return self._row(key).value[self._row(where).value == 1.0]
 
 
+def _check_keys(keys: Sequence[str]) -> None:
+    """Refuse keys that are there twice, or that HDF5 would take as a path."""
+    for key in keys:
+        if keys.count(key) > 1:
+            raise InputError(f"key {key!r} is there {keys.count(key)} times")
+        if "/" in key:
+            raise InputError(f"key {key!r}: no '/' can stand in a key")
+
+
+def _numbered(
+    key: str, names: Sequence[str] | NDArray[np.generic]
+) -> tuple[Array, dict[float, str]]:
+    """Numbers for names, from 1 in order of appearance, and the names of the numbers.
+
+    An array of strings comes here too: as numbers its ids would lose their zeros.
+    """
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"label {key}: found {name!r}, expected strings or a numeric array")
+    code = {str(name): float(i) for i, name in enumerate(dict.fromkeys(names), start=1)}
+    column = np.array([code[str(name)] for name in names], np.float64)
+    return column, {number: name for name, number in code.items()}
+
+
 def write_bdata(
     path: str | os.PathLike[str], bdata: BData, attributes: Mapping[str, str] | None = None
 ) -> None:
@@ -244,31 +276,49 @@ def read_bdata(path: str | os.PathLike[str]) -> BData:
     Raises
     ------
     InputError
-        If the file is no HDF5 file, or a part of it is missing or of the wrong shape.
+        If the file is no HDF5 file or damaged, or a part of it is missing, or of the wrong type
+        or shape.
     """
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: not a readable HDF5 file ({error})") from None
-    with file:
-        dataset = np.asarray(_part(path, file, "dataset"), np.float64)
-        group = _part(path, file, "metadata")
-        for name in ("key", "description", "value"):
-            if name not in group:
-                raise InputError(f"{path}: no metadata/{name}")
-        keys, descriptions = (_texts(group[name][:]) for name in ("key", "description"))
-        values = np.asarray(group["value"], np.float64)
-        if dataset.ndim != 2 or values.shape != (len(keys), dataset.shape[1]):
-            raise InputError(
-                f"{path}: metadata/value has shape {values.shape}, expected {len(keys)} keys and "
-                f"the columns of dataset, which has shape {dataset.shape}"
-            )
-        vmap = {
-            key: {float(number): _texts([name[()]])[0] for number, name in names.items()}
-            for key, names in file.get("vmap", {}).items()
-        }
+        with h5py.File(path, "r") as file:
+            return _bdata(path, file)
+    except InputError:
+        raise
+    # What h5py raises of a damaged file depends on where the damage is.
+    except (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: not a readable HDF5 file of BData ({error})") from None
+
+
+def _bdata(path: str | os.PathLike[str], file: h5py.File) -> BData:
+    """The content of an open file."""
+    dataset = np.asarray(_part(path, file, "dataset"), np.float64)
+    group = _part(path, file, "metadata")
+    for name in ("key", "description", "value"):
+        if name not in group:
+            raise InputError(f"{path}: no metadata/{name}")
+    keys, descriptions = (_texts(group[name][:]) for name in ("key", "description"))
+    values = np.asarray(group["value"], np.float64)
+    if dataset.ndim != 2 or values.shape != (len(keys), dataset.shape[1]):
+        raise InputError(
+            f"{path}: metadata/value has shape {values.shape}, expected {len(keys)} keys and "
+            f"the columns of dataset, which has shape {dataset.shape}"
+        )
+    if len(descriptions) != len(keys) or len(set(keys)) != len(keys):
+        raise InputError(
+            f"{path}: metadata has {len(keys)} keys, {len(set(keys))} of them different, and "
+            f"{len(descriptions)} descriptions; expected as many of each"
+        )
+    vmap = {key: _names(path, key, names) for key, names in file.get("vmap", {}).items()}
     rows = zip(keys, descriptions, values, strict=True)
     return BData(dataset, {key: MetaRow(what, value) for key, what, value in rows}, vmap)
+
+
+def _names(path: str | os.PathLike[str], key: str, names: h5py.Group) -> dict[float, str]:
+    """The names of a label column's numbers."""
+    try:
+        return {float(number): _texts([name[()]])[0] for number, name in names.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: vmap/{key}: not a name for every number ({error})") from None
 
 
 def _part(path: str | os.PathLike[str], file: h5py.File, name: str) -> h5py.Dataset | h5py.Group:

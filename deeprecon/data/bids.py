@@ -3,11 +3,14 @@
 import json
 import os
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from deeprecon.errors import InputError
 
@@ -65,12 +68,13 @@ def find_runs(root: str | os.PathLike[str], subject: str) -> list[BoldRun]:
     Raises
     ------
     InputError
-        If the data set, the subject or all runs are missing, a run has no events file, or two
-        files are the same run.
+        If the data set, the subject or all runs are missing, a run has no events file, two files
+        are the same run, or a file name and its folders disagree.
     """
     folder = _subject_folder(root, subject)
-    runs: dict[str, BoldRun] = {}
-    for path in folder.glob("ses-*/func/*_bold.nii*"):
+    runs: dict[tuple[str, str, int], BoldRun] = {}
+    pattern = "ses-*/func/*_bold.nii"
+    for path in sorted([*folder.glob(pattern), *folder.glob(f"{pattern}.gz")]):
         match = _BOLD.fullmatch(path.name)
         if match is None:
             raise InputError(
@@ -78,14 +82,17 @@ def find_runs(root: str | os.PathLike[str], subject: str) -> list[BoldRun]:
             )
         events = path.with_name(path.name.partition("_bold.nii")[0] + "_events.tsv")
         run = BoldRun(**match.groupdict(), bold=path, events=events)
-        if run.name in runs:
-            raise InputError(f"{path}: the same run as {runs[run.name].bold}")
+        if (run.subject, run.session) != (subject, path.parents[1].name):
+            raise InputError(f"{path}: named {run.subject}_{run.session}, unlike its folders")
+        key = (run.session, run.task, int(run.run))  # for BIDS run-1 is run-01
+        if key in runs:
+            raise InputError(f"{path}: the same run as {runs[key].bold}")
         if not events.is_file():
             raise InputError(f"{path}: no events file {events.name} beside it")
-        runs[run.name] = run
+        runs[key] = run
     if not runs:
         raise InputError(f"{folder}: no runs ses-*/func/*_bold.nii.gz")
-    return [runs[name] for name in sorted(runs, key=_natural)]
+    return [runs[key] for key in sorted(runs, key=lambda k: (_natural(k[0]), _natural(k[1]), k[2]))]
 
 
 def repetition_time(bold: str | os.PathLike[str]) -> float:
@@ -94,7 +101,8 @@ def repetition_time(bold: str | os.PathLike[str]) -> float:
     Raises
     ------
     InputError
-        If there is no sidecar with RepetitionTime, or the header says something else.
+        If there is no sidecar with a RepetitionTime above 0, the image cannot be read (a clone
+        by DataLad holds links to scans not yet fetched), or its header says something else.
     """
     bold = Path(bold)
     described = find_sidecar(bold)
@@ -103,13 +111,18 @@ def repetition_time(bold: str | os.PathLike[str]) -> float:
         seconds = float(content["RepetitionTime"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{described}: no readable RepetitionTime ({error})") from None
-    header: Any = nib.load(bold).header
-    unit = header.get_xyzt_units()[1]
+    if not seconds > 0:  # NaN too
+        raise InputError(f"{described}: RepetitionTime is {seconds:g} s, expected more than 0")
+    try:
+        header: Any = nib.load(bold).header
+        unit = header.get_xyzt_units()[1]
+    except (OSError, zlib.error, KeyError, ImageFileError, HeaderDataError) as error:
+        raise InputError(f"{bold}: not a readable NIfTI image, or not fetched ({error})") from None
     zooms = header.get_zooms()
     if len(zooms) != 4:
         raise InputError(f"{bold}: found {len(zooms)} dimensions, expected 4")
     in_header = float(zooms[3]) * _SECONDS.get(unit, 1.0)
-    if abs(in_header - seconds) > TR_TOLERANCE:
+    if not abs(in_header - seconds) <= TR_TOLERANCE:  # also when the header holds NaN
         raise InputError(
             f"{bold}: the header says {in_header:g} s a volume, {described.name} says {seconds:g} s"
         )

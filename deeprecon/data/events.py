@@ -4,6 +4,7 @@ Stimulus ids are strings from end to end: as numbers, 3767745.000109 and 1621127
 the zeros that make them match.
 """
 
+import csv
 import logging
 import os
 from collections.abc import Callable
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 REQUIRED = ("onset", "duration", "event_type")
 MISSING = ("n/a", "")
+MAX_EVENT_TYPE = 2**31
 INITIAL_REST = -1
 TOLERANCE = 1e-3  # s
 
@@ -39,21 +41,16 @@ def read_events(path: str | os.PathLike[str]) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the file is empty or not UTF-8, a column is missing, a number cannot be read, rows are
-        out of order or overlap, a duration is negative, or a stimulus block has no stimulus.
+        If the file is missing, empty or not UTF-8, a column is missing or there twice, a row has
+        more or fewer values than the header, a number cannot be read, rows are out of order or
+        overlap, a duration is negative, or a stimulus block has no stimulus.
     """
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a readable TSV file ({error})") from None
+    table = _strings(path)
     for column in REQUIRED:
         if column not in table:
             raise InputError(f"{path}: no column {column!r}; found {', '.join(table.columns)}")
     if table.empty:
         raise InputError(f"{path}: no events")
-    if isinstance(table.index, pd.MultiIndex) or not isinstance(table.index, pd.RangeIndex):
-        raise InputError(f"{path}: rows have more values than there are columns")
-    table = table.fillna("")
     events = table.mask(table.isin(MISSING))
     for column in REQUIRED:
         events[column] = _numbers(path, table[column])
@@ -62,12 +59,33 @@ def read_events(path: str | os.PathLike[str]) -> pd.DataFrame:
     return _check_stimuli(path, events)
 
 
+def _strings(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The table as it stands in the file; refuses what pandas would fill, rename or join."""
+    try:
+        with Path(path).open(encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file, delimiter="\t") if row]
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a readable TSV file ({error})") from None
+    if not rows:
+        raise InputError(f"{path}: not a readable TSV file (it is empty)")
+    names = rows[0]
+    for i, row in enumerate(rows, start=1):
+        if any("\n" in value for value in row):
+            raise InputError(f"{path}: row {i}: a quotation mark joins it to the next row")
+        if len(row) != len(names):
+            raise InputError(f"{path}: row {i}: {len(row)} values for {len(names)} columns")
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{path}: column {twice[0]!r} is there {names.count(twice[0])} times")
+    return pd.DataFrame(rows[1:], columns=names, dtype=str)
+
+
 def _numbers(path: str | os.PathLike[str], column: pd.Series) -> pd.Series:
     """A column as numbers, or an InputError that names the first row that is none."""
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
     bad = ~np.isfinite(numbers)
     if column.name == "event_type":
-        bad |= numbers != np.round(numbers)
+        bad |= (numbers != np.round(numbers)) | (numbers.abs() > MAX_EVENT_TYPE)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InputError(
@@ -120,9 +138,14 @@ def _ds001506(events: pd.DataFrame) -> pd.DataFrame:
     """Blocks of OpenNeuro ds001506: see `trials`."""
     if "trial_no" in events:
         blocks = events[events["event_type"] == 2]
-        given = blocks["evaluation"] if "evaluation" in blocks else pd.Series(dtype=float)
-        vividness = pd.to_numeric(given, errors="coerce").reindex(blocks.index)
-        return blocks.assign(stimulus_id=blocks["category_index"], vividness=vividness)
+        given = blocks["evaluation"] if "evaluation" in blocks else pd.Series(dtype=str)
+        vividness = pd.to_numeric(given, errors="coerce").astype(float)
+        bad = given[given.notna() & vividness.isna()]
+        if not bad.empty:
+            raise InputError(f"evaluation is {bad.iloc[0]!r}, expected a number or n/a")
+        return blocks.assign(
+            stimulus_id=blocks["category_index"], vividness=vividness.reindex(blocks.index)
+        )
     return events[events["event_type"] == 1].assign(vividness=np.nan)
 
 
@@ -150,7 +173,7 @@ def trials(events: pd.DataFrame, design: str = "ds001506") -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the design is unknown or the run has no such block.
+        If the design is unknown, the run has no such block or an evaluation is no number.
     """
     if design not in DESIGNS:
         raise InputError(f"unknown design {design!r}; known: {', '.join(DESIGNS)}")

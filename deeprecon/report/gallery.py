@@ -15,7 +15,11 @@ _INK, _PAPER, _FAINT = (25, 25, 25), (255, 255, 255), (110, 110, 110)
 
 
 def gallery(
-    originals: Images, rows: Sequence[tuple[str, Images]], title: str, tile: int = 72
+    originals: Images,
+    rows: Sequence[tuple[str, Images]],
+    title: str,
+    first: str = "presented",
+    tile: int = 64,
 ) -> Image.Image:
     """All images of a set: a row of originals, and below it a row for each reconstruction.
 
@@ -24,13 +28,14 @@ def gallery(
     originals : (n, H, W, 3) uint8
     rows : (label, (n, H, W, 3) uint8) of each kind of reconstruction
     title : printed above; says so when data are simulated
+    first : label of the originals
     tile : side of a picture in the gallery, pixels
 
     Returns
     -------
     PIL image; sets of more than 20 images go on below in a further block
     """
-    labelled = [("presented", originals), *rows]
+    labelled = [(first, originals), *rows]
     font, heading = ImageFont.load_default(size=13), ImageFont.load_default(size=18)
     label_width = max(int(font.getlength(label)) for label, _ in labelled) + 2 * _GAP
     n_lines = -(-len(originals) // _PER_LINE)

@@ -1,3 +1,5 @@
+import time
+
 import h5py
 import numpy as np
 import pytest
@@ -36,7 +38,8 @@ def bdata():
         ("ROI_V1 - ROI_V2", [0]),
         ("ROI_V*", [0, 1, 2]),
         ("VoxelData - (ROI_V1 + ROI_HVC)", [2, 3]),
-        ("ROI_HVC + ROI_V1 - ROI_V2", [0, 4]),
+        ("ROI_V1 - ROI_V2 + ROI_HVC", [0, 4]),  # from the right: [0]
+        ("ROI_V1 + ROI_V2 & ROI_HVC", []),  # with & first: [0, 1]
         ("voxel_x = 4", [2]),
     ],
 )
@@ -97,8 +100,9 @@ def test_file_has_the_layout_that_bdpy_reads(bdata, tmp_path):
 
 
 def test_same_content_same_bytes(bdata, tmp_path):
-    for name in "ab":
-        write_bdata(tmp_path / name, bdata, {"study": "demo"})
+    write_bdata(tmp_path / "a", bdata, {"study": "demo"})
+    time.sleep(1.1)  # HDF5 would store times in whole seconds
+    write_bdata(tmp_path / "b", bdata, {"study": "demo"})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -132,6 +136,43 @@ def test_broken_files(bdata, tmp_path, change, message):
         read_bdata(tmp_path / "s.h5")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("dataset", [b"a"], "not a readable HDF5 file of BData"),
+        ("metadata/key", [b"VoxelData"] * 7, "7 keys, 1 of them different, and 7 descriptions"),
+        ("metadata/description", [b"a"], "7 keys, 7 of them different, and 1 descriptions"),
+        ("vmap/stimulus_id/one", b"a", "vmap/stimulus_id: not a name for every number"),
+        ("vmap", [1], "not a readable HDF5 file of BData"),
+    ],
+)
+def test_parts_of_the_wrong_kind(bdata, tmp_path, name, value, message):
+    write_bdata(tmp_path / "s.h5", bdata)
+    with h5py.File(tmp_path / "s.h5", "a") as file:
+        if name in file:
+            del file[name]
+        file[name] = value
+    with pytest.raises(InputError, match=message):
+        read_bdata(tmp_path / "s.h5")
+
+
+def test_damaged_files_are_read_or_refused_never_anything_else(bdata, tmp_path):
+    rng = np.random.default_rng(0)
+    write_bdata(tmp_path / "s.h5", bdata)
+    content = (tmp_path / "s.h5").read_bytes()
+    refused = 0
+    for i in range(60):
+        damaged = bytearray(content[: rng.integers(len(content))] if i % 2 else content)
+        for place in rng.integers(len(damaged), size=20) if damaged else []:
+            damaged[place] = rng.integers(256)
+        (tmp_path / "d.h5").write_bytes(damaged)
+        try:
+            read_bdata(tmp_path / "d.h5")
+        except InputError:
+            refused += 1
+    assert refused > 30
+
+
 def test_not_hdf5(tmp_path):
     (tmp_path / "s.h5").write_text("no")
     with pytest.raises(InputError, match="not a readable HDF5 file"):
@@ -145,3 +186,26 @@ def test_unnamed_value_and_wrong_length():
         data.labels("label")
     with pytest.raises(InputError, match="3 values for 4 samples"):
         BData.from_columns(VOXELS, {"id": ["a", "b", "c"]}, {})
+
+
+@pytest.mark.parametrize("kind", [str, object])
+def test_array_of_strings_keeps_every_zero(kind, tmp_path):
+    ids = np.array(["10.000010", "2", "10.000010", "007"], dtype=kind)
+    write_bdata(tmp_path / "s.h5", BData.from_columns(VOXELS, {"id": ids}, {}))
+    assert read_bdata(tmp_path / "s.h5").labels("id") == ["10.000010", "2", "10.000010", "007"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "rois", "positions", "message"),
+    [
+        ({"id": [1, 2, 3, 4]}, {}, {}, "label id: found 1, expected strings or a numeric array"),
+        ({}, {"ROI_V1": np.array([True])}, {}, r"ROI_V1: shape \(1,\) for 5 voxels"),
+        ({}, {}, {"voxel_x": np.zeros(4)}, r"voxel_x: shape \(4,\) for 5 voxels"),
+        ({"a": ["x"] * 4}, {"a": np.ones(5, bool)}, {}, "key 'a' is there 2 times"),
+        ({"VoxelData": ["x"] * 4}, {}, {}, "key 'VoxelData' is there 2 times"),
+        ({"a/b": ["x"] * 4}, {}, {}, "key 'a/b': no '/' can stand in a key"),
+    ],
+)
+def test_columns_that_do_not_fit(labels, rois, positions, message):
+    with pytest.raises(InputError, match=message):
+        BData.from_columns(VOXELS, labels, rois, positions)

@@ -32,6 +32,25 @@ def test_runs_come_in_natural_order_and_numbers_restart(tmp_path):
     ]  # fmt: skip
 
 
+def test_session_and_task_sort_before_their_longer_namesakes(tmp_path):
+    for session, task in [("a1", "b"), ("a", "b1"), ("a", "b")]:
+        add_run(tmp_path, session, "01", task=task)
+    found = [(run.session, run.task) for run in bids.find_runs(tmp_path, "sub-01")]
+    assert found == [("ses-a", "b"), ("ses-a", "b1"), ("ses-a1", "b")]
+
+
+def test_leftovers_of_downloads_are_no_runs(tmp_path):
+    path = add_run(tmp_path, "a01", "01")
+    path.with_name(path.name + ".part").touch()
+    assert [run.bold for run in bids.find_runs(tmp_path, "sub-01")] == [path]
+
+
+def misplace(root, name):
+    path = add_run(root, "a01", "01")
+    path.rename(path.with_name(f"{name}_task-perception_run-01_bold.nii.gz"))
+    (path.parent / f"{name}_task-perception_run-01_events.tsv").write_text(EVENTS)
+
+
 def test_other_entities_are_taken(tmp_path):
     path = add_run(tmp_path, "a01", "01")
     path.rename(path.with_name("sub-01_ses-a01_task-perception_dir-AP_run-01_bold.nii.gz"))
@@ -53,6 +72,9 @@ def test_other_entities_are_taken(tmp_path):
             lambda root: [add_run(root, "a01", "01"), add_run(root, "a01", "01", suffix=".nii")],
             "the same run as",
         ),
+        (lambda root: [add_run(root, "a01", run) for run in ("1", "01")], "the same run as"),
+        (lambda root: misplace(root, "sub-02_ses-a01"), "named sub-02_ses-a01, unlike its folders"),
+        (lambda root: misplace(root, "sub-01_ses-a02"), "named sub-01_ses-a02, unlike its folders"),
         (lambda root: add_run(root, "a01", "one"), "expected a name like"),
     ],
 )
@@ -93,6 +115,8 @@ def test_repetition_time_in_milliseconds(tmp_path):
         ('{"EchoTime": 0.04}', "no readable RepetitionTime"),
         ("{", "no readable RepetitionTime"),
         ("[1]", "no readable RepetitionTime"),
+        ('{"RepetitionTime": NaN}', "RepetitionTime is nan s, expected more than 0"),
+        ('{"RepetitionTime": -2.0}', "RepetitionTime is -2 s, expected more than 0"),
     ],
 )
 def test_bad_sidecars(tmp_path, sidecar, message):
@@ -101,6 +125,54 @@ def test_bad_sidecars(tmp_path, sidecar, message):
         (tmp_path / "task-perception_bold.json").write_text(sidecar)
     with pytest.raises(InputError, match=message):
         bids.repetition_time(path)
+
+
+@pytest.mark.parametrize("in_header", [0.0, np.nan, 2.002])
+def test_header_without_the_repetition_time(tmp_path, in_header):
+    path = add_run(tmp_path, "a01", "01")
+    image = nib.load(path)
+    image.header["pixdim"][4] = in_header
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3, 4)), np.eye(4), image.header), path)
+    (tmp_path / "task-perception_bold.json").write_text('{"RepetitionTime": 2.0}')
+    with pytest.raises(InputError, match=f"the header says {in_header:g} s a volume, .* says 2 s"):
+        bids.repetition_time(path)
+
+
+@pytest.mark.parametrize("kind", ["link", "pointer", "cut off"])
+def test_scan_that_is_not_there_yet(tmp_path, kind):
+    """What a clone by DataLad, or a broken download, leaves in place of a scan."""
+    path = add_run(tmp_path, "a01", "01")
+    (tmp_path / "task-perception_bold.json").write_text('{"RepetitionTime": 2.0}')
+    content = path.read_bytes()
+    path.unlink()
+    if kind == "link":
+        path.symlink_to("../../../.git/annex/objects/none.nii.gz")
+    else:
+        path.write_bytes(b"/annex/objects/none.nii.gz\n" if kind == "pointer" else content[:50])
+    assert len(bids.find_runs(tmp_path, "sub-01")) == 1
+    with pytest.raises(InputError, match="not a readable NIfTI image, or not fetched"):
+        bids.repetition_time(path)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_damaged_scans_are_read_or_refused_never_anything_else(tmp_path, suffix):
+    rng = np.random.default_rng(0)
+    path = add_run(tmp_path, "a01", "01", suffix=suffix)
+    (tmp_path / "task-perception_bold.json").write_text('{"RepetitionTime": 2.0}')
+    content = path.read_bytes()
+    refused = 0
+    places = [*rng.integers(min(len(content), 348), size=60)]
+    if suffix == ".nii":
+        places += [70, 123] * 3  # the bytes of the data type and of the units
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            bids.repetition_time(path)
+        except InputError:
+            refused += 1
+    assert refused > 3
 
 
 def test_anatomy_and_masks(tmp_path):

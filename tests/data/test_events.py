@@ -114,6 +114,58 @@ def test_bad_tables(tmp_path, content, message):
         read(tmp_path, content)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (PERCEPTION[:-40], "row 5: 7 values for 8 columns"),
+        (PERCEPTION.replace("3767745.000109\tn03767745_109\t39\t39\tn/a", "3767745.0"), "row 4: 4"),
+        (PERCEPTION.replace("\n40", "\textra\n40"), "row 3: 9 values for 8 columns"),
+        (
+            PERCEPTION.replace("n01639765", '"n01639765').replace(
+                "39\t39\t49.03", '39\t39\t"49.03'
+            ),
+            "row 3: a quotation mark joins it to the next row",
+        ),
+        (
+            PERCEPTION.replace("stimulus_name", "stimulus_id"),
+            "column 'stimulus_id' is there 2 times",
+        ),
+        (PERCEPTION.replace("32\t8\t1", "32\t8\t1e300"), "row 3: event_type is '1e300'"),
+        (PERCEPTION.replace("n01639765", "n" * 140_000), "not a readable TSV file"),
+    ],
+    ids=[
+        "cut off",
+        "short row",
+        "long row",
+        "stray quotes",
+        "column twice",
+        "huge event_type",
+        "huge value",
+    ],
+)
+def test_tables_that_pandas_would_mend_are_refused(tmp_path, content, message):
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize("name", ["missing.tsv", "."])
+def test_no_file(tmp_path, name):
+    with pytest.raises(InputError, match="not a readable TSV file"):
+        read_events(tmp_path / name)
+
+
+@pytest.mark.parametrize(("given", "expected"), [("5", 5.0), ("n/a", np.nan)])
+def test_vividness_is_float(tmp_path, given, expected):
+    vividness = trials(read(tmp_path, IMAGERY.replace("4.0\n", f"{given}\n")))["vividness"]
+    assert vividness.dtype == np.float64
+    np.testing.assert_array_equal(vividness, [expected])
+
+
+def test_evaluation_that_is_no_number(tmp_path):
+    with pytest.raises(InputError, match="evaluation is 'very', expected a number or n/a"):
+        trials(read(tmp_path, IMAGERY.replace("4.0\n", "very\n")))
+
+
 def test_unknown_design_and_runs_without_blocks(tmp_path):
     events = read(tmp_path, PERCEPTION)
     with pytest.raises(InputError, match="unknown design 'nsd'; known: ds001506"):

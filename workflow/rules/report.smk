@@ -22,6 +22,9 @@ rule gallery:
         code=code("gallery"),
         study=config["study"],
         rows=lambda wildcards: gallery_rows(wildcards.set),
+        shown=lambda wildcards: (
+            "imagined" if study.imagined(wildcards.set) else "presented"
+        ),
         simulated=study.simulated,
         size=config["image_size"],
     script:

@@ -22,4 +22,4 @@ with job(snakemake):
     data = "simulated brain data" if params.simulated else "brain data"
     title = f"{snakemake.wildcards.set}: all {len(ids)} images, {data}"
     with replacing(snakemake.output.figure) as temporary:
-        gallery(load_images(stimuli, params.size), rows, title).save(temporary)
+        gallery(load_images(stimuli, params.size), rows, title, params.shown).save(temporary)
