@@ -17,7 +17,7 @@ class Settings:
 
     prior: str = "fourier"
     spectral_decay: float = 1.0
-    n_evaluations: int = 60
+    n_evaluations: int = 40
     total_variation: float = 0.3
 
 

@@ -15,6 +15,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from deeprecon.data.bdata import read_bdata
+from deeprecon.preprocess.realign import grid_centre, motion_matrix, motion_parameters
 from tests.conftest import copy_project, snakemake
 
 pytestmark = pytest.mark.smoke
@@ -49,8 +51,6 @@ def test_motion_is_recovered(smoke_study):
     estimated = sorted(folder.glob("preprocess/sub-01/runs/*_motion.tsv"))
     assert len(estimated) == 5
     reference = nib.load(folder / "preprocess/sub-01/reference.nii.gz")
-    from deeprecon.preprocess.realign import grid_centre, motion_matrix, motion_parameters
-
     centre = grid_centre(reference.shape, reference.affine)
     for path in estimated:
         name = path.name.removesuffix("_motion.tsv")
@@ -84,8 +84,6 @@ def test_coregistration_is_within_half_a_voxel(smoke_study):
 
 def test_samples_follow_the_true_responses(smoke_study):
     """Voxels that carry something answer as the truth says; silent ones do not."""
-    from deeprecon.data.bdata import read_bdata
-
     folder = results(smoke_study)
     samples = read_bdata(folder / "samples/sub-01.h5")
     sets, ids = np.array(samples.labels("stimulus_set")), samples.labels("stimulus_id")
@@ -254,19 +252,62 @@ def test_a_fresh_clone_over_the_same_results_runs_nothing(smoke_study, tmp_path)
     assert "reconstruct" in rerun(clone)
 
 
-def test_own_bids_data_take_the_same_way(smoke_study, tmp_path):
-    """The simulated data set given as the user's own plans every stage from preprocessing on."""
-    settings = yaml.safe_load((smoke_study / "config/smoke.yaml").read_text())
-    folder = results(smoke_study)
-    settings["study"] = "own"
-    settings["input"] = {
-        "kind": "bids", "bids": str(folder / "bids"), "stimuli": str(folder / "stimuli"),
-    }  # fmt: skip
-    (smoke_study / "own.yaml").write_text(yaml.safe_dump(settings))
-    target = "results/own/samples/sub-01.h5"
-    done = snakemake(smoke_study, target, "--cores", "2", "--configfile", "own.yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
-    from deeprecon.data.bdata import read_bdata
+def digests(folder):
+    """Of the datasets and tables that the stages made; without attributes."""
+    found = {}
+    for path in sorted(folder.rglob("*.h5")):
+        with h5py.File(path) as file:
+            parts = {}
+            file.visititems(
+                lambda name, item, parts=parts: parts.update(
+                    {name: item[()].tobytes() if item.dtype != object else str(item[()])}
+                    if isinstance(item, h5py.Dataset) else {}
+                )
+            )  # fmt: skip
+        found[str(path)] = hash(frozenset(parts.items()))
+    for path in sorted(folder.rglob("*.tsv")):
+        if "benchmarks" not in path.parts:
+            found[str(path)] = hash(path.read_bytes())
+    return found
 
+
+def test_the_same_settings_give_the_same_bits(smoke_study):
+    before = digests(results(smoke_study))
+    rules = ("simulate_brain", "samples", "decode", "reconstruct", "evaluate")
+    done = snakemake(smoke_study, "--cores", "2", *STUDY, "--forcerun", *rules)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(before) > 30
+    assert digests(results(smoke_study)) == before
+
+
+def own_study(folder, name, bids):
+    """Settings of the smoke study with its own data set given as a user's."""
+    settings = yaml.safe_load((folder / "config/smoke.yaml").read_text())
+    settings["study"] = name
+    stimuli = str(results(folder) / "stimuli")
+    settings["input"] = {"kind": "bids", "bids": str(bids), "stimuli": stimuli}
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings))
+    return ("--cores", "2", "--configfile", f"{name}.yaml")
+
+
+def test_a_job_with_bad_input_ends_with_one_line_and_leaves_nothing(smoke_study, tmp_path):
+    bids = tmp_path / "bids"
+    shutil.copytree(results(smoke_study) / "bids", bids)
+    events = next(bids.rglob("*perceptionArtificialImage01*_events.tsv"))
+    events.write_text(events.read_text().replace("\t8\t1\t", "\t8\tone\t", 1))
+    target = "results/bad/samples/sub-01.h5"
+    done = snakemake(smoke_study, target, *own_study(smoke_study, "bad", bids))
+    assert done.returncode != 0
+    lines = (smoke_study / "results/bad/logs/samples/sub-01.log").read_text().splitlines()
+    assert len(lines) == 1
+    assert re.fullmatch(r"samples: .*_events\.tsv: row \d+: event_type is 'one', .*", lines[0])
+    assert not list((smoke_study / "results/bad/samples").glob("*"))
+
+
+def test_own_bids_data_take_the_same_way(smoke_study):
+    """The simulated data set, given as the user's own, gives the same samples."""
+    folder, target = results(smoke_study), "results/own/samples/sub-01.h5"
+    done = snakemake(smoke_study, target, *own_study(smoke_study, "own", folder / "bids"))
+    assert done.returncode == 0, done.stdout + done.stderr
     same = read_bdata(folder / "samples/sub-01.h5"), read_bdata(smoke_study / target)
     np.testing.assert_array_equal(same[0].dataset, same[1].dataset)

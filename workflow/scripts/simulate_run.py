@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from _job import job
-from deeprecon.data.bids import BoldRun
 
+from deeprecon.data.bids import BoldRun
 from deeprecon.data.simulate.subject import physiology, simulate_run
 from deeprecon.data.stimuli import read_stimuli
 
