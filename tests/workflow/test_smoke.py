@@ -286,7 +286,7 @@ def own_study(folder, name, bids):
     settings["study"] = name
     stimuli = str(results(folder) / "stimuli")
     settings["input"] = {"kind": "bids", "bids": str(bids), "stimuli": stimuli}
-    (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings))
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     return ("--cores", "2", "--configfile", f"{name}.yaml")
 
 
