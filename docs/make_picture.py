@@ -6,39 +6,39 @@ Shapes and letters only: the photographs belong to their authors and are not cop
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from deeprecon.data.stimuli import load_images, read_stimuli
 from deeprecon.reconstruct.store import read_images
 from deeprecon.report.gallery import gallery
 
 RESULTS = Path("results/demo")
-SHOWN = {"shapes": ["1", "3", "4", "6", "8", "11", "13", "16", "21", "26", "38"], "letters": ["1"]}
+SETS = ("shapes", "letters")
+N_SHOWN, SEED = 12, 0
 
 
-def pictures(kind: str) -> np.ndarray:
-    """Presented (kind "stimuli") or reconstructed images of the sets above, (n, 64, 64, 3)."""
+def pictures(source: str) -> np.ndarray:
+    """All presented ("stimuli") or reconstructed images of the sets above, (50, 64, 64, 3)."""
     parts = []
-    for name, ids in SHOWN.items():
-        if kind == "stimuli":
-            table = read_stimuli(RESULTS / "stimuli" / f"{name}.tsv").set_index("stimulus_id")
-            parts.append(load_images(table.loc[ids], 64))
+    for name in SETS:
+        table = read_stimuli(RESULTS / "stimuli" / f"{name}.tsv")
+        if source == "stimuli":
+            parts.append(load_images(table, 64))
         else:
-            parts.append(read_images(RESULTS / kind / f"{name}.h5", ids))
+            parts.append(read_images(RESULTS / source / f"{name}.h5", list(table["stimulus_id"])))
     return np.concatenate(parts)
 
 
 def main() -> None:
     """Write docs/demo.png."""
+    presented = pictures("stimuli")
+    rng = np.random.default_rng(SEED)
+    shown = np.sort(rng.choice(len(presented), N_SHOWN, replace=False))
     rows = [
-        ("from simulated fMRI", pictures("recon/sub-01/VC/all_layers")),
-        ("control: labels permuted", pictures("recon/sub-01/VC/permuted_labels")),
+        ("from simulated fMRI", pictures("recon/sub-01/VC/all_layers")[shown]),
+        ("control: labels permuted", pictures("recon/sub-01/VC/permuted_labels")[shown]),
     ]
-    title = (
-        "Presented shapes and what deeprecon makes of simulated fMRI (a choice; all in the report)"
-    )
-    image: Image.Image = gallery(pictures("stimuli"), rows, title)
-    image.save("docs/demo.png", optimize=True)
+    title = f"{N_SHOWN} of {len(presented)} shapes and letters, drawn at random (seed {SEED})"
+    gallery(presented[shown], rows, title).save("docs/demo.png", optimize=True)
 
 
 if __name__ == "__main__":
