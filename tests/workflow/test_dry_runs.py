@@ -67,9 +67,9 @@ def test_the_template_names_the_missing_folder(project):
 
 def test_slurm_profile_is_understood(project):
     """As far as it goes without a cluster: the plugin loads, resources are parsed."""
-    result = snakemake(project, "-n", "--profile", "profiles/slurm")
+    result = snakemake(project, "-n", "--workflow-profile", "profiles/slurm")
     assert planned(result)["reconstruct"] == 20
-    verbose = snakemake(project, "-n", "-p", "--profile", "profiles/slurm")
+    verbose = snakemake(project, "-n", "-p", "--workflow-profile", "profiles/slurm")
     block = re.search(r"rule reconstruct:.*?resources: ([^\n]*)", verbose.stdout, flags=re.S)
     assert "gpu=1" in block[1]
     assert "slurm_partition=gpu" in block[1]

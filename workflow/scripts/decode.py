@@ -30,7 +30,8 @@ with job(snakemake) as attributes:
     accuracy = cross_validated_accuracy(
         X, shown, features, known, groups, **settings, seed=params.seed
     )
-    decoder = LayerDecoder(TopKRidge(**settings)).fit(X, shown, features, known)
+    model = TopKRidge(**settings, n_jobs=snakemake.threads)
+    decoder = LayerDecoder(model).fit(X, shown, features, known)
     for name, path in zip(params.sets, snakemake.output.features, strict=True):
         predicted, stimuli = decoder.predict(voxels[sets == name], ids[sets == name].tolist())
         write_features(path, predicted, stimuli, attributes)
