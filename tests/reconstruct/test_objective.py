@@ -5,7 +5,7 @@ import torch
 from deeprecon.errors import InputError
 from deeprecon.features.networks import load
 from deeprecon.features.statistics import LayerStatistics, channel_sd
-from deeprecon.reconstruct.invert import reconstruct
+from deeprecon.reconstruct.invert import _halving, reconstruct
 from deeprecon.reconstruct.objective import FeatureLoss, match_contrast
 from deeprecon.reconstruct.presets import Settings
 from deeprecon.reconstruct.priors import FourierPrior, total_variation
@@ -139,3 +139,26 @@ def test_bad_targets(network, problem, change, message):
     }
     with pytest.raises(InputError, match=message):
         reconstruct(bad, network, 32, statistics, Settings(n_evaluations=2), match=False)
+
+
+def test_a_full_gpu_halves_the_batch_and_goes_on():
+    """Batches of more than two images do not fit: each image is still done once, in order."""
+    tried = []
+
+    def run(rows):
+        tried.append(rows.stop - rows.start)
+        if tried[-1] > 2:
+            raise torch.cuda.OutOfMemoryError
+        return [torch.arange(7)[rows]]
+
+    parts = _halving(run, n=7, batch_size=8)
+    assert torch.cat([part for (part,) in parts]).tolist() == list(range(7))
+    assert tried == [8, 4, 2, 2, 2, 2]
+
+
+def test_one_image_that_does_not_fit_is_an_error():
+    def run(rows):
+        raise torch.cuda.OutOfMemoryError
+
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        _halving(run, n=3, batch_size=4)
