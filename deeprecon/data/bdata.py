@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeprecon.atomic import replacing
+from deeprecon.data.selection import Mask, evaluate
 from deeprecon.errors import InputError
 
 Array = NDArray[np.float64]
@@ -133,51 +134,24 @@ class BData:
             If a key is unknown or the expression cannot be read.
         """
         tokens = re.findall(r"[\w*?.]+|\S", expression)
-        selected = self._expression(tokens, expression)
+        where = f"selection {expression!r}"
+        selected = evaluate(tokens, lambda token, rest: self._operand(token, rest, where), where)
         if tokens:
-            raise InputError(f"selection {expression!r}: found {tokens[0]!r}, expected an operator")
+            raise InputError(f"{where}: found {tokens[0]!r}, expected an operator")
         return selected
 
-    def _expression(self, tokens: list[str], expression: str) -> NDArray[np.bool_]:
-        """Operands and operators from left to right, consuming the tokens."""
-        selected = self._operand(tokens, expression)
-        while tokens and tokens[0] in "+|-&":
-            operator = tokens.pop(0)
-            other = self._operand(tokens, expression)
-            if operator == "&":
-                selected = selected & other
-            else:
-                selected = selected & ~other if operator == "-" else selected | other
-        return selected
-
-    def _operand(self, tokens: list[str], expression: str) -> NDArray[np.bool_]:
-        """A key, with `= value` or not, or a parenthesis."""
-        token = tokens.pop(0) if tokens else "the end"
-        if token == "(":
-            selected = self._expression(tokens, expression)
-            if not tokens or tokens.pop(0) != ")":
-                raise InputError(f"selection {expression!r}: a parenthesis is not closed")
-            return selected
-        if not re.fullmatch(r"[\w*?.]+", token) or token == "the end":
-            raise InputError(f"selection {expression!r}: found {token!r}, expected a key")
+    def _operand(self, token: str, rest: list[str], where: str) -> Mask:
+        """The columns of a key or wildcard, with `= value` or not."""
+        if not re.fullmatch(r"[\w*?.]+", token):
+            raise InputError(f"{where}: found {token!r}, expected a key")
         wanted = 1.0
-        if tokens and tokens[0] == "=":
-            tokens.pop(0)
-            wanted = self._number(tokens, expression)
+        if rest and rest[0] == "=":
+            rest.pop(0)
+            wanted = _number(rest, where)
         keys = fnmatch.filter(self.metadata, token) if set(token) & set("*?") else [token]
         if not keys:
-            raise InputError(f"selection {expression!r}: no key is like {token!r}")
+            raise InputError(f"{where}: no key is like {token!r}")
         return np.any([self._row(key).value == wanted for key in keys], axis=0)
-
-    def _number(self, tokens: list[str], expression: str) -> float:
-        """The value after `=`."""
-        token = tokens.pop(0) if tokens else "the end"
-        try:
-            return float(token)
-        except ValueError:
-            raise InputError(
-                f"selection {expression!r}: found {token!r} after '=', expected a number"
-            ) from None
 
     def _row(self, key: str) -> MetaRow:
         """The metadata of a key, or an InputError with the nearest known ones."""
@@ -215,6 +189,15 @@ class BData:
     def value(self, key: str, where: str = VOXELS) -> Array:
         """What a key says of the columns of another, such as voxel_x of VoxelData: (n,)."""
         return self._row(key).value[self._row(where).value == 1.0]
+
+
+def _number(tokens: list[str], where: str) -> float:
+    """The value after `=`."""
+    token = tokens.pop(0) if tokens else "the end"
+    try:
+        return float(token)
+    except ValueError:
+        raise InputError(f"{where}: found {token!r} after '=', expected a number") from None
 
 
 def _check_keys(keys: Sequence[str]) -> None:

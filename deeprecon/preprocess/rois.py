@@ -1,8 +1,9 @@
 """Regions of interest: the voxels that become columns of the samples, from masks in T1w space."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
@@ -10,16 +11,10 @@ import numpy as np
 from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 
+from deeprecon.data.selection import evaluate
 from deeprecon.errors import InputError
 
 Members = dict[str, NDArray[np.bool_]]
-
-OPERATIONS: dict[str, Callable[[NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.bool_]]] = {
-    "+": np.logical_or,
-    "|": np.logical_or,
-    "&": np.logical_and,
-    "-": lambda left, right: left & ~right,
-}
 
 
 @dataclass(frozen=True)
@@ -131,7 +126,7 @@ def combine(members: Mapping[str, NDArray[np.bool_]], definitions: Mapping[str, 
     for name, expression in definitions.items():
         tokens = re.findall(r"\w+|\S", expression)
         where = f"ROI {name}: {expression!r}"
-        mask = _evaluate(tokens, combined, where)
+        mask = evaluate(tokens, partial(_member, combined, where), where)
         if tokens:
             raise InputError(f"{where}: found {tokens[0]!r}, expected + | & - or the end")
         if not mask.any():
@@ -140,23 +135,8 @@ def combine(members: Mapping[str, NDArray[np.bool_]], definitions: Mapping[str, 
     return combined
 
 
-def _evaluate(tokens: list[str], members: Members, where: str) -> NDArray[np.bool_]:
-    """Evaluate operand, operator, operand, ... from left to right, consuming the tokens."""
-    mask = _operand(tokens, members, where)
-    while tokens and tokens[0] in OPERATIONS:
-        operation = OPERATIONS[tokens.pop(0)]
-        mask = operation(mask, _operand(tokens, members, where))
-    return mask
-
-
-def _operand(tokens: list[str], members: Members, where: str) -> NDArray[np.bool_]:
-    """Evaluate a name or a parenthesis, consuming its tokens."""
-    token = tokens.pop(0) if tokens else "the end"
-    if token == "(":
-        mask = _evaluate(tokens, members, where)
-        if not tokens or tokens.pop(0) != ")":
-            raise InputError(f"{where}: a parenthesis is not closed")
-        return mask
+def _member(members: Members, where: str, token: str, rest: list[str]) -> NDArray[np.bool_]:
+    """The voxels of a ROI by its name."""
     if token not in members:
         raise InputError(f"{where}: found {token!r}, expected one of {', '.join(members)} or '('")
     return members[token]
