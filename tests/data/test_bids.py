@@ -39,6 +39,28 @@ def test_session_and_task_sort_before_their_longer_namesakes(tmp_path):
     assert found == [("ses-a", "b"), ("ses-a", "b1"), ("ses-a1", "b")]
 
 
+def add(root, stem):
+    path = root / "sub-01" / f"{stem}_bold.nii.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    path.with_name(path.name.replace("_bold.nii.gz", "_events.tsv")).write_text(EVENTS)
+    return path
+
+
+def test_data_sets_without_sessions_or_run_numbers(tmp_path):
+    for stem in (
+        "func/sub-01_task-b_run-10", "func/sub-01_task-b_run-1", "func/sub-01_task-b",
+        "func/sub-01_task-a_dir-AP", "ses-x/func/sub-01_ses-x_task-b",
+    ):  # fmt: skip
+        add(tmp_path, stem)
+    runs = bids.find_runs(tmp_path, "sub-01")
+    assert [run.name for run in runs] == [
+        "task-a", "task-b", "task-b_run-1", "task-b_run-10", "ses-x_task-b",
+    ]  # fmt: skip
+    assert (runs[1].session, runs[1].run) == ("", "")
+    assert runs[0].events.name == "sub-01_task-a_dir-AP_events.tsv"
+
+
 def test_leftovers_of_downloads_are_no_runs(tmp_path):
     path = add_run(tmp_path, "a01", "01")
     path.with_name(path.name + ".part").touch()
@@ -76,6 +98,15 @@ def test_other_entities_are_taken(tmp_path):
         (lambda root: misplace(root, "sub-02_ses-a01"), "named sub-02_ses-a01, unlike its folders"),
         (lambda root: misplace(root, "sub-01_ses-a02"), "named sub-01_ses-a02, unlike its folders"),
         (lambda root: add_run(root, "a01", "one"), "expected a name like"),
+        (lambda root: misplace(root, "sub-01"), "named sub-01, unlike its folders"),
+        (
+            lambda root: [add(root, f"ses-a/func/sub-01_ses-a_task-b_acq-{x}") for x in "xy"],
+            r"task-b_acq-y_bold\.nii\.gz: the same run as .*task-b_acq-x_bold\.nii\.gz",
+        ),
+        (lambda root: add(root, "func/sub-01_task-b_run-1_echo-2"), "one echo of several"),
+        (lambda root: add(root, "func/sub-01_ses-a_task-b"), "sub-01_ses-a, unlike its folders"),
+        (lambda root: add(root, "func/sub-01_run-1"), "expected a name like"),
+        (lambda root: add(root, "func/sub-01_task-b-c_run-1"), "expected a name like"),
     ],
 )
 def test_bad_data_sets(tmp_path, prepare, message):
@@ -97,6 +128,100 @@ def test_repetition_time_from_the_nearest_sidecar(tmp_path):
     assert bids.repetition_time(path) == 2.0004
 
 
+def test_sidecars_inherit_key_by_key(tmp_path):
+    """The example of the BIDS specification: what is nearer overrides, the rest stays."""
+    path = add_run(tmp_path, "a01", "01")
+    (tmp_path / "bold.json").write_text('{"a": 1, "b": 1, "c": 1, "d": 1}')
+    (tmp_path / "task-perception_bold.json").write_text('{"b": 2, "c": 2, "d": 2}')
+    (tmp_path / "task-other_bold.json").write_text('{"b": 3}')
+    (tmp_path / "task-perception_run-02_bold.json").write_text('{"b": 3}')
+    (tmp_path / "task-perception_events.json").write_text('{"b": 3}')
+    (tmp_path.parent / "task-perception_bold.json").write_text('{"b": 3, "e": 3}')
+    (tmp_path / "sub-01/sub-01_bold.json").write_text('{"c": 4, "d": 4}')
+    path.with_name(path.name.replace(".nii.gz", ".json")).write_text('{"d": 5}')
+    found = {key: bids.sidecar_value(path, key) for key in "abcd"}
+    assert {key: value for key, (value, _) in found.items()} == {"a": 1, "b": 2, "c": 4, "d": 5}
+    assert found["c"][1] == tmp_path / "sub-01/sub-01_bold.json"
+    assert bids.find_sidecar(path) == bids.find_sidecars(path)[0]
+    assert [p.name for p in bids.find_sidecars(path)] == [
+        "sub-01_ses-a01_task-perception_run-01_bold.json", "sub-01_bold.json",
+        "task-perception_bold.json", "bold.json",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"run-01_bold\.json: no e$"):
+        bids.sidecar_value(path, "e")
+    assert bids.sidecar_value(path, "e", "k")[0] == "k"
+
+
+# Of a perception run of ds001506: 76 slices, 4 at a time.
+DS001506_SLICES = 4 * [
+    0.0, 1.055, 0.105, 1.1625, 0.21, 1.2675, 0.3175, 1.3725, 0.4225, 1.4775, 0.5275, 1.585, 0.6325,
+    1.69, 0.74, 1.795, 0.845, 1.9025, 0.95,
+]  # fmt: skip
+
+
+def sliced_run(root, shape, **sidecar):
+    path = add_run(root, "a01", "01")
+    image = nib.Nifti1Image(np.zeros((*shape, 2), np.int16), np.eye(4))
+    image.header.set_zooms((1, 1, 1, 2.0))
+    nib.save(image, path)
+    content = {"RepetitionTime": 2.0, **sidecar}
+    (root / "task-perception_bold.json").write_text(json.dumps(content))
+    return path
+
+
+def test_slice_times_of_ds001506(tmp_path):
+    times, axis = bids.slice_times(sliced_run(tmp_path, (2, 3, 76), SliceTiming=DS001506_SLICES))
+    assert axis == 2
+    assert times.shape == (76,)
+    assert times.max() == 1.9025
+    np.testing.assert_array_equal(times, DS001506_SLICES)
+
+
+@pytest.mark.parametrize(
+    ("direction", "axis", "expected"),
+    [
+        ("k", 2, [0, 0.5, 1, 1.5]), ("k-", 2, [1.5, 1, 0.5, 0]),
+        ("j-", 1, [1.5, 1, 0.5, 0]), ("i", 0, [0, 0.5, 1, 1.5]),
+    ],
+)  # fmt: skip
+def test_slice_direction(tmp_path, direction, axis, expected):
+    shape = [2, 2, 2]
+    shape[axis] = 4
+    path = sliced_run(
+        tmp_path, shape, SliceTiming=[0, 0.5, 1, 1.5], SliceEncodingDirection=direction
+    )
+    times, found = bids.slice_times(path)
+    assert found == axis
+    assert times.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "message"),
+    [
+        ({}, r"task-perception_bold\.json: no SliceTiming"),
+        ({"SliceTiming": [0, 1]}, r"2 slice times, but .*_bold\.nii\.gz has 3 slices along k"),
+        (
+            {"SliceTiming": [0, 1, 2.0]},
+            "a slice time of 2 s, expected 0 or more and less than .* 2 s",
+        ),
+        ({"SliceTiming": [0, 500, 1000]}, "a slice time of 500 s"),
+        ({"SliceTiming": [0, -0.5, 1]}, "a slice time of -0.5 s"),
+        ({"SliceTiming": [0, float("nan"), 1]}, "a slice time of nan s"),
+        ({"SliceTiming": "ascending"}, "SliceTiming is no list of numbers"),
+        ({"SliceTiming": None}, "SliceTiming is no list of numbers"),
+        ({"SliceTiming": [[0, 1, 1]]}, "SliceTiming is no list of numbers"),
+        ({"SliceTiming": [0, [1], 1]}, "SliceTiming is no list of numbers"),
+        (
+            {"SliceTiming": [0, 1, 1], "SliceEncodingDirection": "z"},
+            "SliceEncodingDirection is 'z', expected i, j or k",
+        ),
+    ],
+)
+def test_bad_slice_times(tmp_path, sidecar, message):
+    with pytest.raises(InputError, match=message):
+        bids.slice_times(sliced_run(tmp_path, (2, 2, 3), **sidecar))
+
+
 def test_repetition_time_in_milliseconds(tmp_path):
     path = add_run(tmp_path, "a01", "01", suffix=".nii")
     image = nib.Nifti1Image(np.zeros((3, 3, 3, 4), np.int16), np.eye(4))
@@ -112,9 +237,11 @@ def test_repetition_time_in_milliseconds(tmp_path):
     [
         (None, "no sidecar"),
         ('{"RepetitionTime": 3.0}', "the header says 2 s a volume, .* says 3 s"),
-        ('{"EchoTime": 0.04}', "no readable RepetitionTime"),
-        ("{", "no readable RepetitionTime"),
-        ("[1]", "no readable RepetitionTime"),
+        ('{"EchoTime": 0.04}', r"task-perception_bold\.json: no RepetitionTime"),
+        ("{", "not a readable JSON file"),
+        ("[1]", "a list, expected keys with values"),
+        ('{"RepetitionTime": "2"}', "RepetitionTime is '2', expected a number"),
+        ('{"RepetitionTime": true}', "RepetitionTime is True, expected a number"),
         ('{"RepetitionTime": NaN}', "RepetitionTime is nan s, expected more than 0"),
         ('{"RepetitionTime": -2.0}', "RepetitionTime is -2 s, expected more than 0"),
     ],
@@ -196,3 +323,23 @@ def test_anatomy_and_masks(tmp_path):
         (folder / f"sub-01_mask_{name}.nii.gz").touch()
     masks = bids.find_roi_masks(tmp_path, "sub-01")
     assert {name: len(paths) for name, paths in masks.items()} == {"V1d": 2, "hV4": 1}
+
+
+def test_inplane_image_of_a_session(tmp_path):
+    for session in ("ses-a01", "ses-a02", ""):
+        folder = tmp_path / "sub-01" / session / "anat"
+        folder.mkdir(parents=True)
+        with pytest.raises(InputError, match=r"expected one .*inplaneT2\.nii\.gz, found none"):
+            bids.find_inplane(tmp_path, "sub-01", session)
+        stem = "_".join(part for part in ("sub-01", session) if part)
+        (folder / f"{stem}_T1w.nii.gz").touch()
+        (folder / f"{stem}_inplaneT2.nii.gz").touch()
+    assert bids.find_inplane(tmp_path, "sub-01", "ses-a02") == (
+        tmp_path / "sub-01/ses-a02/anat/sub-01_ses-a02_inplaneT2.nii.gz"
+    )
+    assert bids.find_inplane(tmp_path, "sub-01", "").name == "sub-01_inplaneT2.nii.gz"
+    (folder / "sub-01_run-2_inplaneT2.nii.gz").touch()
+    with pytest.raises(
+        InputError, match=r"expected one .*found anat/sub-01_inplaneT2.*, anat/sub-01_run-2_inplane"
+    ):
+        bids.find_inplane(tmp_path, "sub-01", "")
