@@ -8,10 +8,10 @@ that bdpy writes (paths and source code of the caller) is left out; bdpy does no
 """
 
 import difflib
-import fnmatch
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import h5py
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeprecon.atomic import replacing
-from deeprecon.data.selection import Mask, evaluate
+from deeprecon.data.selection import OPERATIONS, Mask
 from deeprecon.errors import InputError
 
 Array = NDArray[np.float64]
@@ -125,33 +125,85 @@ class BData:
     def columns(self, expression: str) -> NDArray[np.bool_]:
         """Which columns an expression selects, (n_columns,).
 
-        Keys, wildcards (`ROI_V*`), `+` or `|` (union), `-` (without), `&` (both), `key = 1`,
-        parentheses; all operators bind alike, from left to right.
+        - `KEY`, `KEY = 1` : columns that belong to a key; `*` and `?` stand for any characters and
+          any character, and the key may stand in quotes
+        - `KEY = 0` : all other columns
+        - `KEY = -4.5` : columns where a key that is no flag (such as voxel_x) has this value
+        - `+` or `|` (either), `&` (both), `-` (without), from left to right, and parentheses
+        - `KEY top 500` : columns with the largest values of a key, the first of equal ones; columns
+          without a value (NaN) are never among them
+        - `KEY top 500 @ CONDITION` : the same within a condition, which ends where the expression
+          or its parenthesis ends
+
+        Flags select what they select in bdpy 0.26, with one exception: there, `)` also ends what
+        stands before its `(`. bdpy knows no values but 0 and 1 and cannot read `top`, which is
+        spelt here as in BrainDecoderToolbox2.
 
         Raises
         ------
         InputError
             If a key is unknown or the expression cannot be read.
         """
-        tokens = re.findall(r"[\w*?.]+|\S", expression)
+        tokens = re.findall(r"\"[^\"]*\"|'[^']*'|[^\s=|&+\-@()\"']+|\S", expression)
         where = f"selection {expression!r}"
-        selected = evaluate(tokens, lambda token, rest: self._operand(token, rest, where), where)
+        selected = self._combined(tokens, where)
         if tokens:
             raise InputError(f"{where}: found {tokens[0]!r}, expected an operator")
         return selected
 
-    def _operand(self, token: str, rest: list[str], where: str) -> Mask:
-        """The columns of a key or wildcard, with `= value` or not."""
-        if not re.fullmatch(r"[\w*?.]+", token):
+    def _combined(self, tokens: list[str], where: str) -> Mask:
+        """Operands and operators from left to right, up to a token that is no operator."""
+        selected = self._operand(tokens, where)
+        while tokens and tokens[0] in OPERATIONS:
+            operation = OPERATIONS[tokens.pop(0)]
+            selected = operation(selected, self._operand(tokens, where))
+        return selected
+
+    def _operand(self, tokens: list[str], where: str) -> Mask:
+        """A key or an expression in parentheses, with `= value`, or a key with `top n`."""
+        token = tokens.pop(0) if tokens else "the end"
+        if token == "(":
+            rows = self._combined(tokens, where)[None].astype(np.float64)
+            if not tokens or tokens.pop(0) != ")":
+                raise InputError(f"{where}: a parenthesis is not closed")
+        elif token in ("the end", "top") or token in "=|&+-@)\"'":
             raise InputError(f"{where}: found {token!r}, expected a key")
-        wanted = 1.0
-        if rest and rest[0] == "=":
-            rest.pop(0)
-            wanted = _number(rest, where)
-        keys = fnmatch.filter(self.metadata, token) if set(token) & set("*?") else [token]
+        elif tokens[:1] == ["top"]:
+            tokens.pop(0)
+            return self._top(token, tokens, where)
+        else:
+            rows = self._rows(token, where)
+        while tokens[:1] == ["="]:
+            tokens.pop(0)
+            rows = _equal(rows, _number(tokens, where))[None].astype(np.float64)
+        return _equal(rows, 1.0)
+
+    def _rows(self, token: str, where: str) -> Array:
+        """The values of a key, or of all keys that a wildcard stands for, (n_keys, n_columns)."""
+        key = token.strip("\"'")
+        if not set(key) & set("*?"):
+            return self._row(key).value[None]
+        pattern = re.escape(key).replace(r"\*", ".*").replace(r"\?", ".")
+        keys = [known for known in self.metadata if re.fullmatch(pattern, known)]
         if not keys:
-            raise InputError(f"{where}: no key is like {token!r}")
-        return np.any([self._row(key).value == wanted for key in keys], axis=0)
+            raise InputError(f"{where}: no key is like {key!r}")
+        return np.stack([self._row(known).value for known in keys])
+
+    def _top(self, key: str, tokens: list[str], where: str) -> Mask:
+        """The columns with the largest values of a key, after `KEY top`."""
+        number = tokens.pop(0) if tokens else "the end"
+        if not number.isdecimal() or int(number) == 0:
+            raise InputError(f"{where}: found {number!r} after 'top', expected a number of columns")
+        values = self._row(key.strip("\"'")).value
+        candidates = ~np.isnan(values)
+        if tokens[:1] == ["@"]:
+            tokens.pop(0)
+            candidates &= self._combined(tokens, where)
+        places = np.flatnonzero(candidates)
+        best = places[np.argsort(-values[places], kind="stable")[: int(number)]]
+        selected = np.zeros(len(values), bool)
+        selected[best] = True
+        return selected
 
     def _row(self, key: str) -> MetaRow:
         """The metadata of a key, or an InputError with the nearest known ones."""
@@ -191,9 +243,18 @@ class BData:
         return self._row(key).value[self._row(where).value == 1.0]
 
 
+def _equal(rows: Array, wanted: float) -> Mask:
+    """Columns where a row has a value; flags have 1 where they are set and 0 anywhere else."""
+    if np.isin(rows[~np.isnan(rows)], (0.0, 1.0)).all():
+        return np.asarray((rows == 1.0).any(axis=0) == wanted)
+    return np.asarray((rows == wanted).any(axis=0))
+
+
 def _number(tokens: list[str], where: str) -> float:
     """The value after `=`."""
     token = tokens.pop(0) if tokens else "the end"
+    if token in ("-", "+") and tokens:
+        token += tokens.pop(0)
     try:
         return float(token)
     except ValueError:
@@ -262,25 +323,37 @@ def read_bdata(path: str | os.PathLike[str]) -> BData:
         If the file is no HDF5 file or damaged, or a part of it is missing, or of the wrong type
         or shape.
     """
+    with _opened(path) as file:
+        return _bdata(path, file)
+
+
+def read_keys(path: str | os.PathLike[str]) -> list[str]:
+    """The keys of a BData file, without reading its samples; errors as of `read_bdata`."""
+    with _opened(path) as file:
+        return _texts(_field(path, _part(path, file, "metadata"), "key")[:])
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """An HDF5 file to read; whatever goes wrong with it becomes an InputError."""
     try:
         with h5py.File(path, "r") as file:
-            return _bdata(path, file)
+            yield file
     except InputError:
         raise
     # What h5py raises of a damaged file depends on where the damage is.
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: not a readable HDF5 file of BData ({error})") from None
+        why = " ".join(str(error).split())
+        raise InputError(f"{path}: not a readable HDF5 file of BData ({why})") from None
 
 
 def _bdata(path: str | os.PathLike[str], file: h5py.File) -> BData:
     """The content of an open file."""
     dataset = np.asarray(_part(path, file, "dataset"), np.float64)
     group = _part(path, file, "metadata")
-    for name in ("key", "description", "value"):
-        if name not in group:
-            raise InputError(f"{path}: no metadata/{name}")
-    keys, descriptions = (_texts(group[name][:]) for name in ("key", "description"))
-    values = np.asarray(group["value"], np.float64)
+    keys = _texts(_field(path, group, "key")[:])
+    descriptions = _texts(_field(path, group, "description")[:])
+    values = np.asarray(_field(path, group, "value"), np.float64)
     if dataset.ndim != 2 or values.shape != (len(keys), dataset.shape[1]):
         raise InputError(
             f"{path}: metadata/value has shape {values.shape}, expected {len(keys)} keys and "
@@ -310,6 +383,13 @@ def _part(path: str | os.PathLike[str], file: h5py.File, name: str) -> h5py.Data
         if spelling in file:
             return file[spelling]
     raise InputError(f"{path}: no {name}; found {', '.join(file) or 'nothing'}")
+
+
+def _field(path: str | os.PathLike[str], metadata: h5py.Group, name: str) -> h5py.Dataset:
+    """A part of the metadata."""
+    if name not in metadata:
+        raise InputError(f"{path}: no metadata/{name}")
+    return metadata[name]
 
 
 def _texts(values: Sequence[object]) -> list[str]:

@@ -1,10 +1,11 @@
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from deeprecon.data.bdata import BData, MetaRow, read_bdata, write_bdata
+from deeprecon.data.bdata import BData, MetaRow, read_bdata, read_keys, write_bdata
 from deeprecon.errors import InputError
 
 VOXELS = np.random.default_rng(0).normal(size=(4, 5))
@@ -41,6 +42,17 @@ def bdata():
         ("ROI_V1 - ROI_V2 + ROI_HVC", [0, 4]),  # from the right: [0]
         ("ROI_V1 + ROI_V2 & ROI_HVC", []),  # with & first: [0, 1]
         ("voxel_x = 4", [2]),
+        ("ROI_V? & ROI_*2", [1, 2]),
+        ("'ROI_V1' + \"ROI_HVC\"", [0, 1, 4]),
+        ("VoxelData & ROI_V* = 0", [3, 4]),
+        ("VoxelData & (ROI_V1 + ROI_HVC) = 0", [2, 3]),
+        ("ROI_HVC + (ROI_V1 & (ROI_V2 - ROI_HVC))", [1, 4]),
+        ("voxel_x top 2", [3, 4]),
+        ("voxel_x top 1 @ ROI_V1 + ROI_V2", [2]),
+        ("ROI_V1 - voxel_x top 1 @ ROI_V1", [0]),
+        ("(voxel_x top 1 @ ROI_V1) + ROI_HVC", [1, 4]),
+        ("voxel_x top 99 @ ROI_V1 = 1", [0, 1]),
+        ("voxel_x top 99", [0, 1, 2, 3, 4]),  # not the columns of labels
     ],
 )
 def test_select(bdata, expression, columns):
@@ -57,11 +69,37 @@ def test_select(bdata, expression, columns):
         ("(ROI_V1", "a parenthesis is not closed"),
         ("ROI_V1 = x", "found 'x' after '=', expected a number"),
         ("", "found 'the end', expected a key"),
+        ("= 1", "found '=', expected a key"),
+        ("ROI_V1)", r"found '\)', expected an operator"),
+        ("'ROI_V1", 'found "\'", expected a key'),
+        ("ROI_V1 = -", "found '-' after '=', expected a number"),
+        ("voxel_x top", "found 'the end' after 'top', expected a number of columns"),
+        ("voxel_x top 0", "found '0' after 'top', expected a number of columns"),
+        ("top 2 @ ROI_V1", "found 'top', expected a key"),
+        ("ROI_V1 @ ROI_V2", "found '@', expected an operator"),
+        ("voxel_y top 2", "unknown key 'voxel_y'; nearest: voxel_x"),
     ],
 )
 def test_bad_selections(bdata, expression, message):
     with pytest.raises(InputError, match=message):
         bdata.select(expression)
+
+
+def test_values_are_compared_and_flags_are_zero_or_one():
+    values = np.array([[1.0, 0.0, np.nan, np.nan], [-1.5, 0.0, 1e3, np.nan], [2.0, 2.0, 1.0, 0.0]])
+    rows = zip(["flag", "x", "score"], values, strict=True)
+    data = BData(np.zeros((1, 4)), {key: MetaRow("", value) for key, value in rows})
+    for expression, columns in {
+        "flag = 0": [1, 2, 3],
+        "x = 0": [1],
+        "x = -1.5": [0],
+        "x=-1.5 | x = 1000": [0, 2],
+        "score": [2],
+        "score top 1": [0],  # the first of equals
+        "score top 3": [0, 1, 2],
+        "x top 4": [0, 1, 2],
+    }.items():
+        assert np.flatnonzero(data.columns(expression)).tolist() == columns, expression
 
 
 def test_labels_keep_every_zero(bdata):
@@ -96,7 +134,9 @@ def test_file_has_the_layout_that_bdpy_reads(bdata, tmp_path):
         value = file["metadata/value"][0]
         assert value[:5].tolist() == [1] * 5
         assert np.isnan(value[5:]).all()
-    assert str(tmp_path).encode() not in (tmp_path / "s.h5").read_bytes()
+    content = (tmp_path / "s.h5").read_bytes()
+    for part in (str(tmp_path), str(Path.cwd()), str(Path.home()), __file__, "header"):
+        assert part.encode() not in content, part
 
 
 def test_same_content_same_bytes(bdata, tmp_path):
@@ -173,10 +213,26 @@ def test_damaged_files_are_read_or_refused_never_anything_else(bdata, tmp_path):
     assert refused > 30
 
 
-def test_not_hdf5(tmp_path):
-    (tmp_path / "s.h5").write_text("no")
-    with pytest.raises(InputError, match="not a readable HDF5 file"):
-        read_bdata(tmp_path / "s.h5")
+@pytest.mark.parametrize("read", [read_bdata, read_keys])
+@pytest.mark.parametrize("content", ["none", "text", "empty", "half"])
+def test_unreadable_files_are_refused_in_one_line(bdata, tmp_path, content, read):
+    path = tmp_path / "s.h5"
+    if content == "half":
+        write_bdata(path, bdata)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif content != "none":
+        path.write_text("no" if content == "text" else "")
+    with pytest.raises(InputError, match="not a readable HDF5 file") as error:
+        read(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+
+
+def test_keys_are_read_without_the_samples(bdata, tmp_path):
+    write_bdata(tmp_path / "s.h5", bdata)
+    with h5py.File(tmp_path / "s.h5", "a") as file:
+        del file["dataset"]
+    assert read_keys(tmp_path / "s.h5") == list(bdata.metadata)
 
 
 def test_unnamed_value_and_wrong_length():

@@ -1,0 +1,160 @@
+"""The command `deeprecon`: looks at files; the work itself is the workflow's.
+
+deeprecon bdata info FILE [--json]
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deeprecon.data.bdata import VOXELS, BData, read_bdata
+from deeprecon.errors import InputError
+
+_N_SHOWN = 5
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : arguments, by default those of the process
+
+    Returns
+    -------
+    exit status : 0, or 1 if a file is not what it should be, which one line on stderr says
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except InputError as error:
+        print(f"deeprecon: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Commands and their arguments."""
+    parser = argparse.ArgumentParser(prog="deeprecon", description="Look at the files of a study.")
+    kinds = parser.add_subparsers(required=True, metavar="KIND")
+    bdata = kinds.add_parser("bdata", help="samples in the lab's format (HDF5)")
+    commands = bdata.add_subparsers(required=True, metavar="COMMAND")
+    info = commands.add_parser("info", help="what the columns of a file are")
+    info.add_argument("file", type=Path, help="BData file (.h5)")
+    info.add_argument("--json", action="store_true", help="for programs")
+    info.set_defaults(run=_bdata_info)
+    return parser
+
+
+def _bdata_info(arguments: argparse.Namespace) -> None:
+    """Print what a BData file has in it."""
+    found = describe(read_bdata(arguments.file))
+    print(json.dumps(found, indent=2) if arguments.json else _table(arguments.file, found))
+
+
+def describe(data: BData) -> dict[str, Any]:
+    """What a BData table has in it.
+
+    Returns
+    -------
+    dict
+        n_samples, n_voxels, n_columns, and keys: for each a dict of key, description, type,
+        n_columns, columns (first and last, from 0) and what is in them. Types: voxels, roi (flag of
+        voxels), labels (numbers with names), numbers (other columns), values (says something of
+        columns, such as voxel_x), empty.
+    """
+    keys = [
+        {"key": key, "description": row.description, **_key(data, key)}
+        for key, row in data.metadata.items()
+    ]
+    n_voxels = int(data.columns(VOXELS).sum()) if VOXELS in data.metadata else 0
+    n_samples, n_columns = data.dataset.shape
+    return {"n_samples": n_samples, "n_voxels": n_voxels, "n_columns": n_columns, "keys": keys}
+
+
+def _key(data: BData, key: str) -> dict[str, Any]:
+    """Type of a key, number of its columns and what is in them."""
+    value = data.metadata[key].value
+    given, ones = ~np.isnan(value), value == 1.0
+    is_flag = np.isin(value[given], (0.0, 1.0)).all()
+    if not given.any() or (is_flag and not ones.any()):
+        return {"type": "empty", "n_columns": 0, "columns": None}
+    places = np.flatnonzero(ones if is_flag else given)
+    found = {"n_columns": len(places), "columns": [int(places[0]), int(places[-1])]}
+    if not is_flag:
+        return {"type": "values", **found, **_range(value[given])}
+    columns = data.dataset[:, places]
+    if key == VOXELS:
+        return {"type": "voxels", **found, **_range(columns)}
+    if VOXELS in data.metadata and (data.metadata[VOXELS].value[places] == 1.0).all():
+        return {"type": "roi", **found}
+    if key in data.vmap:
+        return {"type": "labels", **found, **_names(columns, data.vmap[key])}
+    n_distinct = len(np.unique(columns[~np.isnan(columns)]))
+    return {"type": "numbers", **found, "n_distinct": n_distinct, **_range(columns)}
+
+
+def _names(columns: np.ndarray, names: dict[float, str]) -> dict[str, Any]:
+    """How many names a label column has, and the first that appear in it."""
+    numbers = list(dict.fromkeys(columns[~np.isnan(columns)].tolist()))
+    shown = [names.get(number, f"{number:g} (no name)") for number in numbers[:_N_SHOWN]]
+    missing = int(np.isnan(columns).sum())
+    return {"n_distinct": len(numbers), "first": shown, "n_missing": missing}
+
+
+def _range(values: np.ndarray) -> dict[str, Any]:
+    """Smallest and largest number; None where there is none."""
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (None, None)
+    return {"min": low, "max": high, "n_missing": int(values.size - finite.size)}
+
+
+def _table(path: Path, found: dict[str, Any]) -> str:
+    """The description as lines of text."""
+    rows = [("key", "type", "columns", "what is in it", "description")]
+    rows += [
+        (key["key"], key["type"], _places(key), _details(key), key["description"])
+        for key in found["keys"]
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    counts = (
+        f"{found['n_samples']} samples, {found['n_voxels']} voxels, {found['n_columns']} columns"
+    )
+    return "\n".join([f"{path}: {counts}", "", *lines])
+
+
+def _places(key: dict[str, Any]) -> str:
+    """The columns of a key, from 0."""
+    if key["columns"] is None:
+        return "none"
+    first, last = key["columns"]
+    if key["n_columns"] == last - first + 1:
+        return f"{first}" if first == last else f"{first}-{last}"
+    return f"{key['n_columns']} of {first}-{last}"
+
+
+def _details(key: dict[str, Any]) -> str:
+    """What is in the columns of a key, in words."""
+    parts = []
+    if key["type"] == "labels":
+        more = ", ..." if key["n_distinct"] > len(key["first"]) else ""
+        parts.append(f"{key['n_distinct']} names: {', '.join(key['first'])}{more}")
+    if key["type"] == "roi":
+        parts.append(f"{key['n_columns']} voxels")
+    if key.get("min") is not None:
+        # Ids such as 1518878.005958 need all their digits.
+        digits = 15 if key["type"] == "numbers" else 6
+        distinct = f"{key['n_distinct']} distinct, " if key["type"] == "numbers" else ""
+        parts.append(f"{distinct}{key['min']:.{digits}g} to {key['max']:.{digits}g}")
+    if key.get("n_missing"):
+        parts.append(f"{key['n_missing']} missing")
+    return "; ".join(parts)
