@@ -1,6 +1,7 @@
 """Cleaning of the voxel time series of one run: (n_volumes, n_voxels) in and out."""
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,11 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from deeprecon.errors import InputError
 
 FloatArray = NDArray[np.float64]
+Baseline = NDArray[np.bool_] | slice
 
 logger = logging.getLogger(__name__)
 
 
-def regress_out(data: ArrayLike, regressors: ArrayLike) -> FloatArray:
+def regress_out(data: ArrayLike, regressors: ArrayLike, trend: bool = True) -> FloatArray:
     """Remove constant, linear trend and regressors by least squares, then add the mean again.
 
     The mean stays because percent signal change needs a baseline. As `regressout` of bdpy with
@@ -24,6 +26,8 @@ def regress_out(data: ArrayLike, regressors: ArrayLike) -> FloatArray:
     data : (n_volumes, n_voxels) array
     regressors : (n_volumes, n_regressors) array
         Such as the six motion parameters; any scale; (n_volumes, 0) removes the trend only.
+    trend : bool
+        Whether the linear trend goes too.
 
     Returns
     -------
@@ -45,16 +49,52 @@ def regress_out(data: ArrayLike, regressors: ArrayLike) -> FloatArray:
         raise InputError(f"regressors: row {row} holds NaN or infinity")
     if n_volumes <= regressors.shape[1] + 2:
         raise InputError(f"{n_volumes} volumes, expected more than {regressors.shape[1] + 2}")
-    columns = np.column_stack([np.linspace(-1, 1, n_volumes), regressors])
-    columns -= columns.mean(axis=0)
+    columns = regressors
+    if trend:
+        columns = np.column_stack([np.linspace(-1, 1, n_volumes), regressors])
+    if columns.shape[1] == 0:
+        return data
+    scale = np.abs(columns).max(axis=0)
+    columns = columns - columns.mean(axis=0)
     size = np.sqrt((columns**2).sum(axis=0))
-    basis, singular, _ = np.linalg.svd(columns / np.where(size > 0, size, 1), full_matrices=False)
+    # What rounding leaves of a constant is no regressor: scaled up, it would take away the mean.
+    size[size <= 1e-9 * scale] = 0
+    columns = columns[:, size > 0]
+    if columns.shape[1] == 0:
+        return data
+    basis, singular, _ = np.linalg.svd(columns / size[size > 0], full_matrices=False)
     basis = basis[:, singular > 1e-8 * singular[0]]
     # The columns are centred, so the projection neither needs nor removes the mean.
     return data - basis @ (basis.T @ data)
 
 
-def percent_signal_change(data: ArrayLike, baseline: NDArray[np.bool_] | slice) -> FloatArray:
+def cosines(n_volumes: int, tr: float, cutoff: float) -> FloatArray:
+    """Slow cosines whose regression is a high-pass filter (SPM's discrete cosine set).
+
+    Parameters
+    ----------
+    n_volumes : int
+    tr : float
+        s.
+    cutoff : float
+        Longest period that stays, s; SPM and fMRIPrep take 128.
+
+    Returns
+    -------
+    (n_volumes, n_cosines) float64 array
+        Without the constant; none if the run is shorter than half the cutoff.
+
+    Examples
+    --------
+    >>> cosines(240, tr=2.0, cutoff=128.0).shape
+    (240, 7)
+    """
+    order = np.arange(1, int(2 * n_volumes * tr / cutoff) + 1)
+    waves: FloatArray = np.cos(np.pi * np.outer(np.arange(n_volumes) + 0.5, order) / n_volumes)
+    return waves
+
+
+def percent_signal_change(data: ArrayLike, baseline: Baseline) -> FloatArray:
     """100 * (x - m) / m, with m a voxel's mean over the baseline volumes.
 
     As `normalize_sample` of bdpy with ``mode="PercentSignalChange"``.
@@ -77,31 +117,96 @@ def percent_signal_change(data: ArrayLike, baseline: NDArray[np.bool_] | slice) 
         If the baseline holds no volume.
     """
     data = np.asarray(data, np.float64)
-    if len(data[baseline]) == 0:
-        raise InputError(f"no baseline volume among {len(data)}, expected at least one")
-    mean = data[baseline].mean(axis=0)
-    usable = (mean > 0) & np.isfinite(data).all(axis=0)
-    if not usable.all():
-        logger.warning(
-            "%d of %d voxels have no positive baseline or hold NaN: set to 0",
-            np.count_nonzero(~usable),
-            len(usable),
-        )
+    mean = _baseline(data, baseline).mean(axis=0)
+    usable = _usable(data, mean > 0, "have no positive baseline")
     change = np.zeros_like(data)
     change[:, usable] = 100 * (data[:, usable] / mean[usable] - 1)
     return change
 
 
-def clip_outliers(data: ArrayLike, n_sd: float = 3.0) -> FloatArray:
-    """Clip each voxel to its mean plus or minus `n_sd` standard deviations over volumes, once.
+def z_score(data: ArrayLike, baseline: Baseline) -> FloatArray:
+    """(x - m) / s, with a voxel's mean and standard deviation (ddof 0) over the baseline volumes.
 
-    As one iteration of bdpy's `reduce_outlier` (which by default makes ten, each with the mean
-    and standard deviation of the values clipped before). Standard deviations with ddof 0.
+    As `normalize_sample` of bdpy with ``mode="Zscore"``.
+
+    Parameters
+    ----------
+    data : (n_volumes, n_voxels) array
+    baseline : (n_volumes,) booleans, or slice
+        In the lab's later studies all volumes of the run.
+
+    Returns
+    -------
+    (n_volumes, n_voxels) float64 array
+        Voxels that are constant over the baseline or hold NaN are 0 throughout; their number is
+        logged.
+
+    Raises
+    ------
+    InputError
+        If the baseline holds no volume.
+
+    Examples
+    --------
+    >>> z_score([[1.0], [3.0], [5.0]], slice(0, 2)).ravel()
+    array([-1.,  1.,  3.])
+    """
+    data = np.asarray(data, np.float64)
+    reference = _baseline(data, baseline)
+    mean, sd = reference.mean(axis=0), reference.std(axis=0)
+    # Rounding leaves equal values a last digit apart.
+    usable = _usable(data, sd > 1e-12 * np.abs(mean), "do not vary over the baseline")
+    scores = np.zeros_like(data)
+    scores[:, usable] = (data[:, usable] - mean[usable]) / sd[usable]
+    return scores
+
+
+def _as_scanned(data: ArrayLike, baseline: Baseline) -> FloatArray:
+    """The scanner's units; voxels with NaN are 0."""
+    data = np.asarray(data, np.float64)
+    usable = _usable(data, np.ones(data.shape[1], bool), "")
+    return np.where(usable, data, 0.0)
+
+
+def _baseline(data: FloatArray, baseline: Baseline) -> FloatArray:
+    """The volumes of the baseline."""
+    volumes: FloatArray = data[baseline]
+    if len(volumes) == 0:
+        raise InputError(f"no baseline volume among {len(data)}, expected at least one")
+    return volumes
+
+
+def _usable(data: FloatArray, normal: NDArray[np.bool_], what_else: str) -> NDArray[np.bool_]:
+    """Voxels that are normal and finite; the number of the others is logged."""
+    usable: NDArray[np.bool_] = normal & np.isfinite(data).all(axis=0)
+    if not usable.all():
+        logger.warning(
+            "%d of %d voxels %shold NaN: set to 0",
+            np.count_nonzero(~usable),
+            len(usable),
+            f"{what_else} or " if what_else else "",
+        )
+    return usable
+
+
+NORMALIZATIONS: dict[str, Callable[[ArrayLike, Baseline], FloatArray]] = {
+    "percent": percent_signal_change,
+    "zscore": z_score,
+    "none": _as_scanned,
+}
+
+
+def clip_outliers(data: ArrayLike, n_sd: float = 3.0, n_iterations: int = 1) -> FloatArray:
+    """Clip each voxel to its mean plus or minus `n_sd` standard deviations over volumes.
+
+    As `reduce_outlier` of bdpy, whose default is ten iterations, each with the mean and standard
+    deviation (ddof 0) of the values clipped before; it clips more.
 
     Parameters
     ----------
     data : (n_volumes, n_voxels) array
     n_sd : float
+    n_iterations : int
 
     Returns
     -------
@@ -111,7 +216,11 @@ def clip_outliers(data: ArrayLike, n_sd: float = 3.0) -> FloatArray:
     --------
     >>> clip_outliers([[0.0], [0.0], [0.0], [4.0]], n_sd=1.0).ravel().round(3)
     array([0.   , 0.   , 0.   , 2.732])
+    >>> clip_outliers([[0.0], [0.0], [0.0], [4.0]], n_sd=1.0, n_iterations=2).ravel().round(3)
+    array([0.   , 0.   , 0.   , 1.866])
     """
-    data = np.asarray(data, np.float64)
-    mean, reach = data.mean(axis=0), n_sd * data.std(axis=0)
-    return np.clip(data, mean - reach, mean + reach)
+    clipped: FloatArray = np.asarray(data, np.float64)
+    for _ in range(n_iterations):
+        mean, reach = clipped.mean(axis=0), n_sd * clipped.std(axis=0)
+        clipped = np.clip(clipped, mean - reach, mean + reach)
+    return clipped

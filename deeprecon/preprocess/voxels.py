@@ -1,59 +1,57 @@
 """Voxel time series at the positions of the ROI voxels, with one interpolation of the data."""
 
-import nibabel as nib
+from collections.abc import Iterable
+
 import numpy as np
 from nibabel.affines import apply_affine
 from numpy.typing import ArrayLike, NDArray
 
 from deeprecon.errors import InputError
-from deeprecon.preprocess.realign import motion_matrix, read_volumes, resample_at
+from deeprecon.preprocess.realign import resample_at
 
 
 def voxel_time_series(
-    bold_img: nib.spatialimages.SpatialImage,
+    volumes: Iterable[NDArray[np.floating]],
+    affine: ArrayLike,
     motion: NDArray[np.float64],
-    centre: ArrayLike,
-    coregistration: NDArray[np.float64],
-    xyz_t1: NDArray[np.float64],
+    xyz: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """Read a run at positions given in T1w space.
+    """Read a run at positions of the motion reference.
 
-    A position goes from T1w to the BOLD reference, then to each volume, then to its voxels; the
-    volume is interpolated there once, by cubic splines. One volume is in memory at a time.
+    A position goes from the reference to each volume and to its voxels; the volume is interpolated
+    there once, by cubic splines. Positions in T1w space come through the coregistration first:
+    ``apply_affine(t1w_to_reference, xyz_t1w)``. One volume is in memory at a time.
 
     Parameters
     ----------
-    bold_img : 4-D nibabel image
-        The run as acquired.
-    motion : (n_volumes, 6) array
-        Motion of each volume against the reference, see `realign.estimate_motion`.
-    centre : (3,) array
-        Centre of the rotations: `realign.grid_centre` of the reference.
-    coregistration : (4, 4) array
-        T1w world to reference world, see `coregister.coregister`.
-    xyz_t1 : (n_voxels, 3) array
-        World coordinates in T1w space, mm, such as `rois.VoxelTable.xyz`.
+    volumes : iterable of (x, y, z) arrays
+        As acquired, see `realign.read_volumes`.
+    affine : (4, 4) array
+        Voxel to world (mm) matrix of the volumes.
+    motion : (n_volumes, 4, 4) array
+        Reference world to the world of each volume, see `motion.run_motion`.
+    xyz : (n_positions, 3) array
+        World coordinates of the reference, mm.
 
     Returns
     -------
-    (n_volumes, n_voxels) float32 array
+    (n_volumes, n_positions) float32 array
         NaN where a position lies outside a volume.
 
     Raises
     ------
     InputError
-        If the number of motion parameters is not that of the volumes, or a volume is constant or
-        not finite.
+        If there are more or fewer matrices than volumes.
     """
-    name = bold_img.get_filename() or "image"
-    if bold_img.ndim != 4 or np.shape(motion) != (bold_img.shape[3], 6):
-        raise InputError(
-            f"{name}: shape {bold_img.shape} with motion parameters of shape {np.shape(motion)}, "
-            "expected (x, y, z, n_volumes) with (n_volumes, 6)"
-        )
-    to_voxels = np.linalg.inv(bold_img.affine)
-    series = np.empty((len(motion), len(xyz_t1)), np.float32)
-    for i, volume in enumerate(read_volumes(bold_img)):
-        transform = to_voxels @ motion_matrix(motion[i], centre) @ coregistration
-        series[i] = resample_at(volume, apply_affine(transform, xyz_t1))
+    to_voxels = np.linalg.inv(np.asarray(affine, np.float64))
+    series = np.empty((len(motion), len(xyz)), np.float32)
+    n_volumes = 0
+    for volume in volumes:
+        if n_volumes < len(motion):
+            series[n_volumes] = resample_at(
+                volume, apply_affine(to_voxels @ motion[n_volumes], xyz)
+            )
+        n_volumes += 1
+    if n_volumes != len(motion):
+        raise InputError(f"{n_volumes} volumes, but {len(motion)} matrices of motion")
     return series

@@ -3,9 +3,17 @@ import logging
 import numpy as np
 import pytest
 from scipy.signal import detrend
+from scipy.stats import zscore
 
 from deeprecon.errors import InputError
-from deeprecon.preprocess.clean import clip_outliers, percent_signal_change, regress_out
+from deeprecon.preprocess.clean import (
+    NORMALIZATIONS,
+    clip_outliers,
+    cosines,
+    percent_signal_change,
+    regress_out,
+    z_score,
+)
 
 
 def run(seed=0, n_volumes=60, n_voxels=7):
@@ -39,12 +47,30 @@ def test_without_regressors_only_the_trend_goes():
     np.testing.assert_allclose(regress_out(data, np.empty((60, 0))), expected, atol=1e-9)
 
 
+def test_without_the_trend_only_regressors_go():
+    data, motion = run()
+    design = np.column_stack([np.ones(len(data)), motion])
+    residual = data - design @ np.linalg.lstsq(design, data, rcond=None)[0]
+    found = regress_out(data, motion, trend=False)
+    np.testing.assert_allclose(found, residual + data.mean(axis=0), atol=1e-8)
+    np.testing.assert_array_equal(regress_out(data, np.empty((60, 0)), trend=False), data)
+
+
 def test_dependent_and_constant_regressors_change_nothing():
     data, motion = run()
     redundant = np.column_stack(
         [motion, motion[:, 0] * 1e6 - motion[:, 3], np.zeros(60), np.full(60, 3.0)]
     )
     np.testing.assert_allclose(regress_out(data, redundant), regress_out(data, motion), atol=1e-7)
+
+
+@pytest.mark.parametrize("constant", [0.1, 1 / 3, -7.7e-5, 1e9 + 0.1])
+def test_a_constant_that_rounding_spoils_does_not_take_the_mean(constant):
+    """As the motion of a still head: 0.1 summed 60 times is not 6."""
+    data, _ = run()
+    spoilt = np.full((60, 6), constant) * (1 + 1e-16 * np.arange(60)[:, None])
+    np.testing.assert_allclose(regress_out(data, spoilt).mean(axis=0), data.mean(axis=0))
+    np.testing.assert_allclose(regress_out(data, spoilt), regress_out(data, spoilt[:, :0]))
 
 
 def test_a_voxel_with_nan_does_not_spoil_the_others():
@@ -108,3 +134,49 @@ def test_clip_outliers_once_per_voxel():
     np.testing.assert_array_equal(
         clipped[:, 2][abs(data[:, 2] - 50) < 4], data[:, 2][abs(data[:, 2] - 50) < 4]
     )
+
+
+def test_clipping_again_and_again_takes_the_statistics_of_what_is_clipped():
+    rng = np.random.default_rng(1)
+    data = rng.normal(0, 1, (80, 4))
+    data[3] += 60
+    expected = data.copy()
+    for _ in range(10):
+        mean, sd = expected.mean(axis=0), expected.std(axis=0)
+        expected = np.minimum(np.maximum(expected, mean - 3 * sd), mean + 3 * sd)
+    found = clip_outliers(data, 3, n_iterations=10)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert (found[3] < clip_outliers(data, 3)[3] - 5).all()
+
+
+def test_z_score_agrees_with_scipy():
+    data, _ = run()
+    np.testing.assert_allclose(z_score(data, slice(None)), zscore(data, axis=0), atol=1e-12)
+    rest = np.arange(60) < 12
+    found = z_score(data, rest)
+    np.testing.assert_allclose(found[rest].mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(found[rest].std(axis=0), 1)
+
+
+@pytest.mark.parametrize("method", NORMALIZATIONS)
+def test_every_normalization_leaves_neither_nan_nor_silence(method, caplog):
+    data, _ = run()
+    data[4, 3] = np.nan
+    data[:, 5] = 250.0
+    with caplog.at_level(logging.WARNING):
+        found = NORMALIZATIONS[method](data, slice(0, 12))
+    assert np.isfinite(found).all()
+    assert (found[:, 3] == 0).all()
+    assert ("2 of 7" if method == "zscore" else "1 of 7") in caplog.text
+
+
+def test_cosines_span_those_of_nilearn():
+    design = pytest.importorskip("nilearn.glm.first_level")
+    times = np.arange(235) * 2.0
+    table = design.make_first_level_design_matrix(times, drift_model="cosine", high_pass=1 / 128)
+    theirs = table.drop(columns="constant").to_numpy()
+    ours = cosines(235, 2.0, 128.0)
+    assert ours.shape == theirs.shape
+    scale = np.linalg.norm(theirs, axis=0) / np.linalg.norm(ours, axis=0)
+    np.testing.assert_allclose(ours * scale, theirs, atol=1e-6)
+    assert cosines(20, 2.0, 128.0).shape == (20, 0)

@@ -4,6 +4,7 @@ import pytest
 from nibabel.affines import apply_affine
 
 from deeprecon.errors import InputError
+from deeprecon.preprocess.realign import read_volumes
 from deeprecon.preprocess.voxels import voxel_time_series
 from tests.preprocess.phantom import int16_image, oblique_affine, rigid, scan
 
@@ -33,11 +34,15 @@ def moving_run(path):
     return int16_image(np.stack(volumes, axis=-1), AFFINE, path)
 
 
+def read(img, xyz_t1w, motion=MOTION):
+    matrices = np.array([rigid(parameters, CENTRE) for parameters in motion])
+    xyz = apply_affine(COREGISTRATION, xyz_t1w)
+    return voxel_time_series(read_volumes(img), img.affine, matrices, xyz)
+
+
 def test_the_same_tissue_is_followed_through_all_transforms(tmp_path):
     xyz = positions()
-    series = voxel_time_series(
-        moving_run(tmp_path / "b.nii.gz"), MOTION, CENTRE, COREGISTRATION, xyz
-    )
+    series = read(moving_run(tmp_path / "b.nii.gz"), xyz)
     assert series.shape == (3, 200)
     assert series.dtype == np.float32
     expected = waves(apply_affine(COREGISTRATION, xyz))
@@ -46,7 +51,7 @@ def test_the_same_tissue_is_followed_through_all_transforms(tmp_path):
 
 def test_positions_outside_are_nan(tmp_path):
     xyz = np.vstack([positions()[:3], [[500.0, 0, 0]]])
-    series = voxel_time_series(moving_run(tmp_path / "b.nii"), MOTION, CENTRE, COREGISTRATION, xyz)
+    series = read(moving_run(tmp_path / "b.nii"), xyz)
     np.testing.assert_array_equal(np.isnan(series), [[False, False, False, True]] * 3)
 
 
@@ -67,11 +72,13 @@ class OneVolumeAtATime:
 
 def test_one_volume_is_read_at_a_time():
     img = nib.Nifti1Image(OneVolumeAtATime(), AFFINE)
-    series = voxel_time_series(img, MOTION, CENTRE, COREGISTRATION, positions())
+    series = read(img, positions())
     np.testing.assert_allclose(series, series[:1].repeat(3, axis=0), atol=0.2)
 
 
 def test_motion_of_another_run(tmp_path):
     img = moving_run(tmp_path / "b.nii")
-    with pytest.raises(InputError, match=r"b\.nii: shape .* motion parameters of shape \(2, 6\)"):
-        voxel_time_series(img, MOTION[:2], CENTRE, COREGISTRATION, positions())
+    with pytest.raises(InputError, match="3 volumes, but 2 matrices of motion"):
+        read(img, positions(), MOTION[:2])
+    with pytest.raises(InputError, match="3 volumes, but 6 matrices of motion"):
+        read(img, positions(), np.vstack([MOTION, MOTION]))
