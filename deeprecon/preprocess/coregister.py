@@ -57,12 +57,12 @@ def coregister(
     with tempfile.TemporaryDirectory() as folder:
         nib.save(nib.Nifti1Image(bold, moving_img.affine), Path(folder, "bold.nii"))
         nib.save(nib.Nifti1Image(t1w, fixed_img.affine), Path(folder, "t1w.nii"))
-        _run_greedy(f"{GREEDY} -i bold.nii t1w.nii -o bold_to_t1w.mat", folder)
+        run_greedy(folder, f"{GREEDY} -i bold.nii t1w.nii -o bold_to_t1w.mat")
         # Greedy maps its fixed image, here BOLD as the smaller grid, to its moving image, and
         # writes its matrices for RAS world coordinates (in memory they are LPS, as in ITK).
         matrix = np.linalg.inv(np.loadtxt(Path(folder, "bold_to_t1w.mat"), np.float64))
     before, after = (
-        _mutual_information(bold, moving_img.affine, t1w, fixed_img.affine, transform)
+        mutual_information(bold, moving_img.affine, t1w, fixed_img.affine, transform)
         for transform in (np.eye(4), matrix)
     )
     if not after > before - 1e-3:
@@ -71,6 +71,45 @@ def coregister(
             f"{after:.4f}, but {before:.4f} as the headers place them"
         )
     return matrix
+
+
+METHODS = ("direct", "inplane", "header")
+
+
+def t1w_to_bold(
+    t1w: nib.spatialimages.SpatialImage,
+    bold: nib.spatialimages.SpatialImage,
+    method: str,
+    inplane: nib.spatialimages.SpatialImage | None = None,
+) -> FloatArray:
+    """Where the T1w image lies in the BOLD reference, in one step or through an in-plane T2 image.
+
+    Parameters
+    ----------
+    t1w, bold : 3-D nibabel images
+    method : {"direct", "inplane", "header"}
+        One registration; T1w -> in-plane T2 -> BOLD as in Shen et al. (2019), two registrations;
+        or what the headers say, for images that are registered already.
+    inplane : 3-D nibabel image, for "inplane"
+        The T2-weighted image in the planes of the BOLD session.
+
+    Returns
+    -------
+    (4, 4) float64 array
+        T1w world to BOLD world, mm.
+
+    Raises
+    ------
+    InputError
+        As `coregister`.
+    """
+    if method == "header":
+        return np.eye(4)
+    if method == "direct":
+        return coregister(bold, t1w)
+    if method == "inplane" and inplane is not None:
+        return coregister(bold, inplane) @ coregister(inplane, t1w)
+    raise ValueError(f"method {method!r} with inplane {inplane}, expected one of {METHODS}")
 
 
 def _volume(img: nib.spatialimages.SpatialImage) -> tuple[NDArray[np.float32], str]:
@@ -83,24 +122,40 @@ def _volume(img: nib.spatialimages.SpatialImage) -> tuple[NDArray[np.float32], s
     return volume, name
 
 
-def _run_greedy(command: str, folder: str) -> None:
-    """Run Greedy in a process of its own, because its optimiser prints through C."""
-    code = "import sys; from picsl_greedy import Greedy3D; Greedy3D().execute(sys.argv[1])"
+def run_greedy(folder: str, *commands: str) -> None:
+    """Run Greedy in a process of its own, because its optimiser prints through C.
+
+    Parameters
+    ----------
+    folder : where the commands find and leave their files
+    commands : one a registration
+    """
+    code = (
+        "import sys; from picsl_greedy import Greedy3D\n"
+        "for command in sys.argv[1:]: Greedy3D().execute(command)"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code, command], cwd=folder, capture_output=True, text=True
+        [sys.executable, "-c", code, *commands], cwd=folder, capture_output=True, text=True
     )
     if done.returncode:
-        raise RuntimeError(f"greedy {command} ended with {done.returncode}: {done.stderr.strip()}")
+        raise RuntimeError(f"greedy ended with {done.returncode}: {done.stderr.strip()}")
 
 
-def _mutual_information(
+def mutual_information(
     bold: NDArray[np.float32],
     bold_affine: FloatArray,
     t1w: NDArray[np.float32],
     t1w_affine: FloatArray,
     matrix: FloatArray,
 ) -> float:
-    """Normalised mutual information (H(a) + H(b)) / H(a, b) over the voxels of the BOLD grid."""
+    """Normalised mutual information (H(a) + H(b)) / H(a, b) over the voxels of the BOLD grid.
+
+    Parameters
+    ----------
+    bold, t1w : (x, y, z) arrays
+    bold_affine, t1w_affine : (4, 4) voxel to world (mm) matrices
+    matrix : (4, 4) T1w world to BOLD world
+    """
     ijk = np.indices(bold.shape).reshape(3, -1).T
     to_t1w = np.linalg.inv(t1w_affine) @ np.linalg.inv(matrix) @ bold_affine
     values = ndimage.map_coordinates(t1w, apply_affine(to_t1w, ijk).T, order=1, cval=0.0)

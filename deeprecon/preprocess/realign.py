@@ -5,7 +5,8 @@ Mapping 3:165-189; Cox & Jesmanowicz 1999, Magnetic Resonance in Medicine 42:101
 Gauss-Newton on the squared difference between the smoothed volume and the smoothed reference,
 with one global intensity gain. The increments are taken on the side of the reference
 ("inverse compositional", Baker & Matthews 2004, International Journal of Computer Vision
-56:221-255), so that its gradient is computed once for all volumes.
+56:221-255), so that its gradient is computed once for all volumes. Tukey's weights leave out
+what no motion explains, such as slices spoilt by a jerk.
 
 Convention, used by all of `deeprecon.preprocess`: the motion of a volume is the rigid transform
 that maps world coordinates of the reference (scanner RAS, mm) to the world coordinates at which
@@ -17,6 +18,7 @@ A head that moves up between the reference and the volume has a positive trans_z
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from os import PathLike
 from typing import Any
 
@@ -26,6 +28,7 @@ from nibabel.affines import apply_affine, voxel_sizes
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
+from sklearn.preprocessing import PolynomialFeatures
 
 from deeprecon.errors import InputError
 
@@ -36,9 +39,12 @@ logger = logging.getLogger(__name__)
 FWHM_PER_SD = np.sqrt(8 * np.log(2))
 HEAD_RADIUS = 50.0  # mm; turns a rotation into the displacement of the brain's surface
 MIN_FWHM = 6.0  # mm
+TUKEY = 4.685  # times the robust standard deviation: 95 % efficient for normal residuals
 TOLERANCE = 2e-3  # mm
 MAX_ITERATIONS = 30
 SIGNAL_SHARE = 0.2
+N_POINTS = 10_000
+OFFSET_GAIN_ORDER = 3
 EDGE_SDS = 1.5  # standard deviations of the smoothing kernel
 
 
@@ -178,6 +184,24 @@ def check_volume(volume: NDArray[np.floating], name: str) -> None:
         raise InputError(f"{name}: holds {volume.flat[0]:g} everywhere, expected a brain image")
 
 
+def _without_empty_faces(
+    volume: NDArray[np.floating], affine: FloatArray
+) -> tuple[NDArray[np.floating], FloatArray]:
+    """A volume and its affine without the outer planes that hold one value everywhere.
+
+    Such planes, left by an earlier resampling, are no tissue: their border with the head does not
+    move with it.
+    """
+    first, last = [], []
+    for axis in range(3):
+        planes = np.moveaxis(volume, axis, 0).reshape(volume.shape[axis], -1)
+        filled = np.flatnonzero(planes.min(axis=1) < planes.max(axis=1))
+        first.append(filled[0])
+        last.append(filled[-1] + 1)
+    inner = volume[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
+    return inner, affine @ nib.affines.from_matvec(np.eye(3), first)
+
+
 def _smooth(volume: NDArray[np.floating], affine: FloatArray, fwhm: float) -> NDArray[np.float32]:
     """Gaussian smoothing by `fwhm` mm."""
     sigma = fwhm / FWHM_PER_SD / voxel_sizes(affine)
@@ -218,6 +242,19 @@ def _edge_weights(
     return weights
 
 
+def _trust(residuals: NDArray[np.floating], seen: NDArray[np.bool_]) -> FloatArray:
+    """Tukey's weights (n,) of residuals: 0 for those that noise and motion do not explain.
+
+    So that slices lost in a jerk, sparks and moving eyes do not pull at the fit (iteratively
+    reweighted least squares; Holland & Welsch 1977, Communications in Statistics A6:813-827).
+    """
+    scale = 1.4826 * np.median(np.abs(residuals[seen])) if seen.any() else 0.0
+    if scale == 0:
+        return np.ones(len(residuals))
+    trust: FloatArray = np.clip(1 - (residuals / (TUKEY * scale)) ** 2, 0, None) ** 2
+    return trust
+
+
 @dataclass(frozen=True)
 class _Level:
     """The reference at one smoothness, at a sample of its voxels."""
@@ -225,7 +262,8 @@ class _Level:
     fwhm: float  # mm
     centre: FloatArray  # (3,) mm
     points: FloatArray  # (n, 3) world coordinates, mm
-    design: FloatArray  # (n, 7) derivatives by the six parameters at zero, then the intensity
+    design: FloatArray  # (n, 6 + k) derivatives by the six parameters at zero, then intensity
+    # times each of k terms of the gain, of which the first is 1
 
     def fit(
         self, volume: NDArray[np.floating], affine: FloatArray, matrix: FloatArray
@@ -233,13 +271,16 @@ class _Level:
         """Improve the motion `matrix` of a volume; None if that does not converge."""
         coefficients = _spline(_smooth(volume, affine, self.fwhm))
         to_voxels = np.linalg.inv(affine)
+        trust = np.ones(len(self.points))
         for _ in range(MAX_ITERATIONS):
             ijk = apply_affine(to_voxels @ matrix, self.points).T
             values = np.nan_to_num(_evaluate(coefficients, ijk))
-            weighted = self.design.T * _edge_weights(ijk, volume.shape, affine, self.fwhm)
+            weights = _edge_weights(ijk, volume.shape, affine, self.fwhm)
+            weighted = self.design.T * (weights * trust)
             solution = np.linalg.lstsq(weighted @ self.design, weighted @ values, rcond=1e-10)[0]
             if solution[6] <= 0:
                 return None
+            trust = _trust(np.asarray(values - self.design @ solution), weights > 0)
             # values = gain * (intensity + derivatives @ step), and a step of the reference is the
             # opposite step of the volume.
             step = solution[:6] / solution[6]
@@ -248,9 +289,24 @@ class _Level:
                 return matrix
         return None
 
+    def likeness(
+        self, volume: NDArray[np.floating], affine: FloatArray, matrix: FloatArray
+    ) -> float:
+        """Correlation of the volume, as placed, with the intensity times its best gain."""
+        coefficients = _spline(_smooth(volume, affine, self.fwhm))
+        ijk = apply_affine(np.linalg.inv(affine) @ matrix, self.points).T
+        seen = _edge_weights(ijk, volume.shape, affine, self.fwhm) > 0
+        values, intensity = _evaluate(coefficients, ijk[:, seen]), self.design[seen, 6:]
+        gain = np.linalg.lstsq(intensity, values, rcond=None)[0]
+        return float(np.corrcoef(intensity @ gain, values)[0, 1])
+
 
 def _level(
-    reference: NDArray[np.floating], affine: FloatArray, fwhm: float, n_points: int
+    reference: NDArray[np.floating],
+    affine: FloatArray,
+    fwhm: float,
+    n_points: int,
+    gain_order: int,
 ) -> _Level:
     """Prepare the reference for fits at one smoothness."""
     smoothed = _smooth(reference, affine, fwhm)
@@ -264,7 +320,9 @@ def _level(
     points = apply_affine(affine, ijk)
     gradient = _gradient(smoothed, affine)[:, *ijk.T].T
     turning = np.cross(points - centre, gradient)
-    design = np.column_stack([gradient, turning, smoothed[*ijk.T]])
+    unit = (points - centre) / np.abs(points - centre).max()
+    gain = PolynomialFeatures(gain_order).fit_transform(unit)
+    design = np.column_stack([gradient, turning, smoothed[*ijk.T][:, None] * gain])
     return _Level(fwhm, centre, points, design)
 
 
@@ -286,7 +344,7 @@ def estimate_motion(
     *,
     volume_affine: ArrayLike | None = None,
     fwhm: float | None = None,
-    n_points: int = 10_000,
+    n_points: int = N_POINTS,
 ) -> FloatArray:
     """Rigid motion of each volume of a run against a reference volume.
 
@@ -330,26 +388,72 @@ def estimate_motion(
     check_volume(reference, "reference")
     affine = np.asarray(affine, np.float64)
     moving = affine if volume_affine is None else np.asarray(volume_affine, np.float64)
-    if fwhm is None:
-        edges = voxel_sizes(affine)
-        fwhm = max(MIN_FWHM, 1.5 * max(*edges, *voxel_sizes(moving)))
-        fwhm = min(fwhm, (edges * reference.shape).min() / 4)
-    levels = [_level(reference, affine, scale * fwhm, n_points) for scale in (2, 1)]
-    matrix = np.eye(4)
+    levels = _levels(*_without_empty_faces(reference, affine), moving, fwhm, n_points, gain_order=0)
+    centre, matrix = grid_centre(reference.shape, affine), np.eye(4)
     motion = []
     for i, volume in enumerate(volumes):
         check_volume(volume, f"volume {i}")
         if volume_affine is None and volume.shape != reference.shape:
             raise InputError(f"volume {i}: shape {volume.shape}, expected {reference.shape}")
-        found = levels[-1].fit(volume, moving, matrix) if i else None
+        seen = _without_empty_faces(volume, moving)
+        found = levels[-1].fit(*seen, matrix) if i else None
         if found is None:
-            found = _coarse_to_fine(levels, volume, moving, matrix)
+            found = _coarse_to_fine(levels, *seen, matrix)
         if found is None:
             logger.warning("volume %d: its motion was not found, the one before is kept", i)
         else:
             matrix = found
-        motion.append(motion_parameters(matrix, levels[-1].centre))
+        motion.append(motion_parameters(matrix, centre))
     return np.array(motion, np.float64).reshape(-1, 6)
+
+
+def estimate_offset(
+    volume: NDArray[np.floating],
+    volume_affine: ArrayLike,
+    reference: NDArray[np.floating],
+    affine: ArrayLike,
+) -> tuple[FloatArray, float] | None:
+    """Rigid motion of one volume from a reference of the same contrast, from coarse to fine.
+
+    Unlike within a run, the coil may have changed: the gain is a cubic polynomial of the place.
+
+    Parameters
+    ----------
+    volume, reference : (x, y, z) arrays
+    volume_affine, affine : (4, 4) voxel to world (mm) matrices of the two
+
+    Returns
+    -------
+    matrix : (4, 4) float64 array
+        Maps world coordinates of the reference to those of the volume.
+    likeness : float
+        Correlation of the smoothed volume, so placed, with the smoothed reference times the gain.
+
+    Or None if the search does not converge.
+    """
+    reference, affine = _without_empty_faces(reference, np.asarray(affine, float))
+    volume, volume_affine = _without_empty_faces(volume, np.asarray(volume_affine, float))
+    levels = _levels(reference, affine, volume_affine, None, N_POINTS, OFFSET_GAIN_ORDER)
+    matrix = _coarse_to_fine(levels, volume, volume_affine, np.eye(4))
+    if matrix is None:
+        return None
+    return matrix, levels[-1].likeness(volume, volume_affine, matrix)
+
+
+def _levels(
+    reference: NDArray[np.floating],
+    affine: FloatArray,
+    volume_affine: FloatArray,
+    fwhm: float | None,
+    n_points: int,
+    gain_order: int,
+) -> list[_Level]:
+    """The reference prepared for coarse and fine fits, see `estimate_motion`."""
+    if fwhm is None:
+        edges = voxel_sizes(affine)
+        fwhm = max(MIN_FWHM, 1.5 * max(*edges, *voxel_sizes(volume_affine)))
+        fwhm = min(fwhm, (edges * reference.shape).min() / 4)
+    return [_level(reference, affine, scale * fwhm, n_points, gain_order) for scale in (2, 1)]
 
 
 def realign(
@@ -395,26 +499,37 @@ def realign(
     return corrected, parameters
 
 
-def mean_reference(
+def run_reference(
     img: nib.spatialimages.SpatialImage, n_volumes: int, skip: int = 4
 ) -> nib.Nifti1Image:
-    """Reference of motion correction: the mean of some realigned volumes at the start of a run.
+    """Reference of motion correction: the median of some realigned volumes at the start of a run.
 
-    A mean has less noise than a single volume, and so has every motion estimate against it.
+    A median has less noise than a single volume, and so has every motion estimate against it; one
+    that a jerk or a spark has spoilt does not get into it. It lies where the volume lies that is
+    most like the others.
 
     Parameters
     ----------
     img : 4-D nibabel image
-    n_volumes : volumes that are averaged
+    n_volumes : volumes that are taken
     skip : volumes left out before them, while the signal is not yet steady
 
     Returns
     -------
     3-D Nifti1Image, float32
+
+    Raises
+    ------
+    InputError
+        If the run has too few volumes, or one of these is constant or not finite.
     """
     if img.ndim != 4 or img.shape[3] < skip + n_volumes:
         name = img.get_filename() or "image"
         raise InputError(f"{name}: shape {img.shape}, expected {skip + n_volumes} volumes or more")
-    first = img.slicer[..., skip : skip + n_volumes]
-    mean = np.asarray(realign(first)[0].dataobj).mean(axis=3)
-    return nib.Nifti1Image(mean.astype(np.float32), img.affine)
+    volumes = np.stack(list(islice(read_volumes(img), skip, skip + n_volumes)), axis=-1)
+    alike = np.atleast_2d(np.corrcoef(volumes.reshape(-1, n_volumes).T))
+    typical = volumes[..., np.argmax(np.median(alike, axis=1))]
+    run = nib.Nifti1Image(volumes, img.affine)
+    corrected, _ = realign(run, nib.Nifti1Image(typical, img.affine))
+    median = np.median(np.asarray(corrected.dataobj), axis=3)
+    return nib.Nifti1Image(median.astype(np.float32), img.affine)

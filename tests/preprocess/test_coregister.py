@@ -59,10 +59,10 @@ def test_a_real_image_moved_by_its_header(contrast):
 
 
 def test_a_result_worse_than_the_headers_is_refused(monkeypatch):
-    def tilt(command, folder):
+    def tilt(folder, command):
         np.savetxt(Path(folder, "bold_to_t1w.mat"), rigid([20, 0, 0, 0.5, 0, 0]))
 
-    monkeypatch.setattr("deeprecon.preprocess.coregister._run_greedy", tilt)
+    monkeypatch.setattr("deeprecon.preprocess.coregister.run_greedy", tilt)
     with pytest.raises(InputError, match="failed: normalised mutual information"):
         coregister(bold_image(np.eye(4)), t1w_image())
 

@@ -12,12 +12,12 @@ from deeprecon.preprocess.realign import (
     estimate_motion,
     grid_centre,
     load_image,
-    mean_reference,
     motion_matrix,
     motion_parameters,
     read_volumes,
     realign,
     resample_at,
+    run_reference,
 )
 from tests.preprocess.phantom import (
     displacement,
@@ -97,7 +97,7 @@ def test_motion_of_a_noisy_run_cut_by_the_field_of_view(tsnr):
     ]
     error = estimate_motion(volumes, volumes[0], AFFINE) - motion
     assert rms(error[:, :3]) < 0.03
-    assert np.rad2deg(rms(error[:, 3:])) < 0.03
+    assert np.rad2deg(rms(error[:, 3:])) < 0.035  # the noise of the one volume is the reference's
 
 
 def test_motion_with_thick_slices_and_changing_gain():
@@ -272,27 +272,28 @@ def test_an_offset_that_needs_the_coarse_level():
     np.testing.assert_allclose(motion[0, 3:], true[3:], atol=0.01)
 
 
-def test_mean_reference_is_sharp_and_has_less_noise_than_a_volume():
-    """Volumes 4-9 of a moving head: realigned before averaging, in the place of the first."""
+def test_run_reference_is_sharp_and_leaves_a_spoilt_volume_out():
+    """Volumes 4-9 of a moving head: realigned to one of them before the median."""
     rng = np.random.default_rng(5)
     motion = rng.normal(0, [1.5] * 3 + [0.02] * 3, (10, 6))
-    still = scan(head, SHAPE, AFFINE, rigid(motion[4], CENTRE))
-    moving = np.stack([scan(head, SHAPE, AFFINE, rigid(m, CENTRE)) for m in motion], axis=-1)
-    noisy = moving + rng.normal(0, 0.02 * still.max(), moving.shape)
-    found = mean_reference(nib.Nifti1Image(noisy.astype(np.float32), AFFINE), n_volumes=6)
+    still = np.stack([scan(head, SHAPE, AFFINE, rigid(m, CENTRE)) for m in motion], axis=-1)
+    noisy = still + rng.normal(0, 0.02 * still.max(), still.shape)
+    noisy[:, :, ::3, 4] *= 0.2
+    found = run_reference(nib.Nifti1Image(noisy.astype(np.float32), AFFINE), n_volumes=6)
     inside = (slice(4, -4),) * 2 + (slice(5, -5),)
 
-    def error(volume):
-        return float(np.sqrt(np.mean((np.asarray(volume)[inside] - still[inside]) ** 2)))
+    def error(volume, i):
+        return rms(np.asarray(volume)[inside] - still[..., i][inside])
 
-    assert error(found.dataobj) < 0.7 * error(noisy[..., 4])
-    assert error(found.dataobj) < 0.5 * error(noisy[..., 4:].mean(axis=3))
+    taken = min(range(5, 10), key=lambda i: error(found.dataobj, i))
+    assert error(found.dataobj, taken) < 0.75 * error(noisy[..., taken], taken)
+    assert error(found.dataobj, taken) < 0.5 * error(noisy[..., 4:].mean(axis=3), taken)
 
 
-def test_mean_reference_needs_enough_volumes():
+def test_run_reference_needs_enough_volumes():
     short = nib.Nifti1Image(np.ones((*SHAPE, 9), np.float32), AFFINE)
     with pytest.raises(InputError, match=r"shape .*, expected 14 volumes or more"):
-        mean_reference(short, n_volumes=10)
+        run_reference(short, n_volumes=10)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not an image"])
