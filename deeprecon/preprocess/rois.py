@@ -1,39 +1,89 @@
-"""Regions of interest: the voxels that become columns of the samples, from masks in T1w space."""
+"""Regions of interest, from masks or atlases in T1w space: the voxels of the samples' columns."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 
 from deeprecon.data.selection import evaluate
 from deeprecon.errors import InputError
+from deeprecon.preprocess.realign import load_image
 
 Members = dict[str, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
 class VoxelTable:
-    """The voxels in any ROI, in C order of the masks' grid (the last index runs fastest)."""
+    """The voxels in any ROI, in C order of their grid (the last index runs fastest)."""
 
     xyz: NDArray[np.float64]  # (n_voxels, 3) world coordinates in T1w space, mm
-    ijk: NDArray[np.int64]  # (n_voxels, 3) indices in the masks' grid
+    ijk: NDArray[np.int64]  # (n_voxels, 3) indices in the grid of the masks, or of the reference
     members: Members  # ROI -> (n_voxels,)
 
 
-def read_roi_masks(masks: Mapping[str, Sequence[Path]]) -> VoxelTable:
+@dataclass(frozen=True)
+class MaskFile:
+    """One image that an ROI, or a part of it, is read from."""
+
+    path: Path
+    labels: tuple[int, ...] = ()  # values of an atlas; none: every voxel that is not 0
+
+    def read(self, img: nib.spatialimages.SpatialImage) -> NDArray[np.bool_]:
+        """The voxels of the ROI in the image's own grid, (x, y, z)."""
+        volume = np.asarray(img.dataobj)
+        if not np.isfinite(volume).all():
+            raise InputError(f"{self.path}: holds NaN or infinite values, expected a mask")
+        if not self.labels:
+            return volume != 0
+        absent = [label for label in self.labels if not (volume == label).any()]
+        if absent:
+            there = np.unique(volume[volume != 0]).astype(int)[:20]
+            raise InputError(f"{self.path}: no voxel has the label {absent[0]}; found {there}")
+        return np.isin(volume, self.labels)
+
+
+@dataclass(frozen=True)
+class TargetGrid:
+    """A grid that masks are carried to, by the nearest voxel: that of the BOLD reference."""
+
+    shape: tuple[int, ...]
+    affine: NDArray[np.float64]  # (4, 4) voxel to world of the grid, mm
+    to_t1w: NDArray[np.float64]  # (4, 4) world of the grid to world of the T1w image
+
+    def carry(
+        self, mask: NDArray[np.bool_], img: nib.spatialimages.SpatialImage
+    ) -> NDArray[np.bool_]:
+        """A mask on this grid: each of its voxels takes the value where its centre lies."""
+        to_mask = np.linalg.inv(img.affine) @ self.to_t1w @ self.affine
+        ijk = np.indices(self.shape).reshape(3, -1).T
+        place = np.rint(apply_affine(to_mask, ijk)).astype(int)
+        inside = ((place >= 0) & (place < mask.shape)).all(axis=1)
+        carried = np.zeros(len(ijk), bool)
+        carried[inside] = mask[*place[inside].T]
+        return carried.reshape(self.shape)
+
+
+def read_roi_masks(
+    masks: Mapping[str, Sequence[MaskFile]], target: TargetGrid | None = None
+) -> VoxelTable:
     """Read the masks of all ROIs, for example one a hemisphere.
 
     Parameters
     ----------
     masks : mapping
-        ROI name to its NIfTI masks, whose union is the ROI; a voxel is in a mask where its value
-        is not 0. All lie on one grid, of any resolution, in the world of the T1w image.
+        ROI name to its NIfTI images, in the world of the T1w image, whose union is the ROI.
+    target : TargetGrid, optional
+        The voxels are those of this grid, and the masks may have any grids. Without it the voxels
+        are the masks' own, which must share one grid of any resolution: to resample some masks
+        onto others would be a choice that nobody made.
 
     Returns
     -------
@@ -42,40 +92,44 @@ def read_roi_masks(masks: Mapping[str, Sequence[Path]]) -> VoxelTable:
     Raises
     ------
     InputError
-        If a ROI has no mask or no voxel, or a mask has another grid than the first one, more than
-        three dimensions, or values that are not finite.
+        If a ROI has no mask or no voxel, an atlas lacks a label, or a mask has another grid than
+        the first one (without `target`), not three dimensions, or values that are not finite.
     """
     volumes: Members = {}
     first: tuple[Path, nib.spatialimages.SpatialImage] | None = None
-    for name, paths in masks.items():
-        if not paths:
+    for name, files in masks.items():
+        if not files:
             raise InputError(f"ROI {name}: no mask file, expected at least one")
-        for path in paths:
-            img = _load(path)
-            first = first or (path, img)
-            _check_grid(path, img, *first)
-            volume = np.asarray(img.dataobj)
-            if not np.isfinite(volume).all():
-                raise InputError(f"{path}: holds NaN or infinite values, expected a mask")
-            volume = volume != 0
+        for file in files:
+            img = _load(file.path)
+            first = first or (file.path, img)
+            if target is None:
+                _check_grid(file.path, img, *first)
+            volume = file.read(img)
+            if target is not None:
+                volume = target.carry(volume, img)
             volumes[name] = volumes[name] | volume if name in volumes else volume
         if not volumes[name].any():
-            raise InputError(f"ROI {name}: no voxel in {', '.join(map(str, paths))}")
+            where = ", ".join(str(file.path) for file in files)
+            raise InputError(f"ROI {name}: no voxel in {where}" + _of_scan(target))
     if first is None:
         raise InputError("no ROI masks, expected at least one ROI")
     ijk = np.argwhere(np.any(list(volumes.values()), axis=0))
     members = {name: volume[*ijk.T] for name, volume in volumes.items()}
-    return VoxelTable(apply_affine(first[1].affine, ijk), ijk, members)
+    affine = first[1].affine if target is None else target.to_t1w @ target.affine
+    return VoxelTable(apply_affine(affine, ijk), ijk, members)
+
+
+def _of_scan(target: TargetGrid | None) -> str:
+    """What a message about an empty ROI adds if it was carried to another grid."""
+    return "" if target is None else " that lies in the voxel grid of the BOLD reference"
 
 
 def _load(path: Path) -> nib.spatialimages.SpatialImage:
     """Open a volume."""
-    try:
-        img = nib.load(path)
-    except (FileNotFoundError, nib.filebasedimages.ImageFileError) as error:
-        raise InputError(f"{path}: cannot be read as a mask: {error}") from error
-    if not isinstance(img, nib.spatialimages.SpatialImage):
-        raise InputError(f"{path}: {type(img).__name__}, expected a NIfTI volume")
+    img = load_image(path)
+    if img.ndim != 3:
+        raise InputError(f"{path}: shape {img.shape}, expected a mask with three dimensions")
     return img
 
 
@@ -85,13 +139,36 @@ def _check_grid(
     first_path: Path,
     first: nib.spatialimages.SpatialImage,
 ) -> None:
-    """Refuse a mask that is not 3-D or lies on another grid than the first."""
-    if img.ndim != 3:
-        raise InputError(f"{path}: shape {img.shape}, expected a mask with three dimensions")
+    """Refuse a mask that lies on another grid than the first."""
     if img.shape != first.shape:
-        raise InputError(f"{path}: shape {img.shape}, expected {first.shape} as {first_path}")
-    if not np.allclose(img.affine, first.affine, atol=1e-3):
-        raise InputError(f"{path}: its affine is not that of {first_path}")
+        found = f"shape {img.shape}, expected {first.shape}"
+    elif not np.allclose(img.affine, first.affine, atol=1e-3):
+        found = "its affine is not that"
+    else:
+        return
+    raise InputError(
+        f"{path}: {found} of {first_path}; bring the masks to one grid, or set "
+        "preprocess.voxel_grid: bold to carry them to the grid of the scans"
+    )
+
+
+def overlaps(members: Mapping[str, NDArray[np.bool_]]) -> pd.DataFrame:
+    """Pairs of ROIs that share voxels: roi, other, n_shared, share of the smaller one.
+
+    Examples
+    --------
+    >>> members = {"FFA": np.array([1, 1, 0], bool), "HVC": np.array([0, 1, 1], bool)}
+    >>> overlaps(members)
+       roi other  n_shared  share_of_smaller
+    0  FFA   HVC         1               0.5
+    """
+    rows = []
+    for (name, mask), (other, other_mask) in combinations(members.items(), 2):
+        n_shared = int((mask & other_mask).sum())
+        if n_shared:
+            smaller = min(int(mask.sum()), int(other_mask.sum()))
+            rows.append((name, other, n_shared, n_shared / smaller))
+    return pd.DataFrame(rows, columns=["roi", "other", "n_shared", "share_of_smaller"])
 
 
 def combine(members: Mapping[str, NDArray[np.bool_]], definitions: Mapping[str, str]) -> Members:
