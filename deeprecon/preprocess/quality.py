@@ -1,10 +1,83 @@
-"""Quality of a run: how much the head moved, how steady the signal is."""
+"""Quality of runs: how much the head moved, how steady the signal is, and which runs stand out.
 
+The signal is judged at points all over the head, read with the run's one interpolation
+(`head_positions`), so that no motion-corrected copy of the scans has to be written.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import nibabel as nib
 import numpy as np
+import pandas as pd
+from nibabel.affines import apply_affine, voxel_sizes
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+from skimage.filters import threshold_otsu
+
+from deeprecon.errors import InputError
+from deeprecon.hdf5 import reading, writing
+from deeprecon.preprocess.clean import regress_out
+from deeprecon.preprocess.realign import image_values
+
+FloatArray = NDArray[np.float64]
+
+CARPET_POINTS = 800
+CARPET_STEP = 0.05  # percent signal change of one unit of a carpet
+MIN_VOLUMES = 4  # after the lead-in
+
+# Rules of `flags`.
+MAX_MEAN_FD = 0.5  # mm
+LARGE_FD = 0.5  # mm; of one volume
+MAX_LARGE_FD = 20.0  # percent of the volumes
+MAX_DISTANCE = 20.0  # mm from the reference
+SPIKE_SDS, SPIKE_RATIO = 5.0, 1.5  # a volume whose DVARS is above both is a spike
+MAX_SPIKES = 5.0  # percent of the volumes
+MAX_DVARS_PEAK = 5.0  # times the median of the run
+TSNR_SDS, MIN_TSNR_LOSS = 3.0, 30.0  # robust SDs over runs; percent
+TSNR_RUNS = 5  # fewer do not tell what is usual
+MAX_BRIGHTNESS = 10.0  # percent
+BRIGHTNESS_RUNS = 3  # of a session
+MAX_OUTSIDE = 10.0  # percent of the points
 
 
-def framewise_displacement(parameters: ArrayLike, radius: float = 50.0) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class HeadGrid:
+    """Points all over the head: every n-th voxel of the reference."""
+
+    affine: FloatArray  # (4, 4) grid indices to world coordinates of the reference, mm
+    shape: tuple[int, int, int]
+    mask: NDArray[np.bool_]  # (*shape), True where a point lies in the head
+    xyz: FloatArray  # (n_points, 3) world coordinates of these points, mm
+
+
+@dataclass(frozen=True)
+class RunQuality:
+    """What is kept of a run for quality control.
+
+    Statistics leave the lead-in out. `mean`, `temporal_snr` are NaN at points that are outside the
+    field of view in any volume.
+    """
+
+    repetition_time: float  # s
+    n_lead_in: int  # volumes at the start that statistics leave out
+    motion: FloatArray  # (n_volumes, 6) mm and radians, see `realign`
+    framewise_displacement: FloatArray  # (n_volumes,) mm, 0 in the first
+    dvars: FloatArray  # (n_volumes,) percent, NaN in the first
+    global_signal: FloatArray  # (n_volumes,) mean over the points, scanner's units
+    mean: NDArray[np.float32]  # (n_points,) scanner's units
+    temporal_snr: NDArray[np.float32]  # (n_points,)
+    carpet: NDArray[np.int8]  # (n_volumes, <= 800) change from the mean, units of `CARPET_STEP`
+
+    @property
+    def kept(self) -> slice:
+        """The volumes after the lead-in."""
+        return slice(self.n_lead_in, None)
+
+
+def framewise_displacement(parameters: ArrayLike, radius: float = 50.0) -> FloatArray:
     """Framewise displacement (Power et al. 2012, NeuroImage 59:2142-2154).
 
     The sum of the absolute changes of the six motion parameters from the volume before, with
@@ -32,7 +105,67 @@ def framewise_displacement(parameters: ArrayLike, radius: float = 50.0) -> NDArr
     return steps @ np.array([1, 1, 1, radius, radius, radius], np.float64)
 
 
-def temporal_snr(data: ArrayLike) -> NDArray[np.float64]:
+def rms_displacement(parameters: ArrayLike, radius: float = 80.0) -> FloatArray:
+    """Root mean square displacement of the points of a ball by rigid motion.
+
+    As Jenkinson (1999), Measuring transformation error by RMS deviation, FMRIB technical report
+    TR99MJ1, equation 7, for a ball around the centre of the rotations.
+
+    Parameters
+    ----------
+    parameters : (n_volumes, 6) array
+        Three translations in mm, then three rotations in radians, see `realign.motion_matrix`.
+    radius : float
+        Of the ball, mm.
+
+    Returns
+    -------
+    (n_volumes,) float64 array
+        mm
+
+    Examples
+    --------
+    >>> rms_displacement([[3, 0, 4, 0, 0, 0]])
+    array([5.])
+    """
+    parameters = np.asarray(parameters, np.float64)
+    turned = Rotation.from_euler("XYZ", parameters[:, 3:]).as_matrix() - np.eye(3)
+    squares = (parameters[:, :3] ** 2).sum(axis=1)
+    displacement: FloatArray = np.sqrt(squares + radius**2 / 5 * (turned**2).sum(axis=(1, 2)))
+    return displacement
+
+
+def dvars(series: ArrayLike, n_lead_in: int = 0) -> FloatArray:
+    """DVARS in percent of the run's signal (Power et al. 2012, NeuroImage 59:2142-2154).
+
+    The root mean square, over points, of the change from the volume before, divided by the median
+    over points of their means over time, times 100. Power et al. scale the mode of the run to
+    1000, so that their unit is a tenth of a percent.
+
+    Parameters
+    ----------
+    series : (n_volumes, n_points) array
+        Finite values.
+    n_lead_in : int
+        Volumes at the start that the scale leaves out.
+
+    Returns
+    -------
+    (n_volumes,) float64 array
+        Percent; NaN for the first volume, which has none before it.
+
+    Examples
+    --------
+    >>> dvars([[100, 100], [103, 96], [97, 104]]).round(3)
+    array([  nan, 3.536, 7.071])
+    """
+    series = np.asarray(series, np.float64)
+    scale = np.median(series[n_lead_in:].mean(axis=0))
+    changes = np.sqrt((np.diff(series, axis=0) ** 2).mean(axis=1))
+    return np.concatenate([[np.nan], 100 * changes / scale])
+
+
+def temporal_snr(data: ArrayLike) -> FloatArray:
     """Temporal signal-to-noise ratio: mean over standard deviation (ddof 0) of each voxel.
 
     Parameters
@@ -49,5 +182,342 @@ def temporal_snr(data: ArrayLike) -> NDArray[np.float64]:
     mean, sd = data.mean(axis=0), data.std(axis=0)
     # Rounding leaves the mean of equal values, and so their deviation, a last digit away.
     varies = sd > 1e-12 * np.abs(mean)
-    ratio: NDArray[np.float64] = np.divide(mean, sd, out=np.zeros_like(mean), where=varies)
+    ratio: FloatArray = np.divide(mean, sd, out=np.zeros_like(mean), where=varies)
     return ratio
+
+
+def head_positions(reference_img: nib.spatialimages.SpatialImage, spacing: float = 4.0) -> HeadGrid:
+    """Points about `spacing` mm apart where the reference is brighter than Otsu's threshold.
+
+    The threshold parts the histogram of the volume, cut at its 98th percentile, into background
+    and head; the largest connected part, with its holes filled, is the head.
+
+    Parameters
+    ----------
+    reference_img : 3-D image
+        Motion reference (mean BOLD).
+    spacing : float
+        mm; each axis takes every n-th voxel, at least every one.
+
+    Returns
+    -------
+    HeadGrid
+
+    Raises
+    ------
+    InputError
+        If the image has not three dimensions, or is uniform.
+    """
+    volume = image_values(reference_img, np.float32)
+    if volume.ndim != 3:
+        raise InputError(f"reference: shape {volume.shape}, expected three dimensions")
+    steps = np.maximum(1, np.rint(spacing / voxel_sizes(reference_img.affine)).astype(int))
+    first = (np.array(volume.shape) - 1) % steps // 2  # equal margins
+    grid = tuple(slice(start, None, step) for start, step in zip(first, steps, strict=True))
+    affine = reference_img.affine @ nib.affines.from_matvec(np.diag(steps), first)
+    mask = _head(volume)[grid]
+    xyz = apply_affine(affine, np.argwhere(mask))
+    i, j, k = mask.shape
+    return HeadGrid(affine, (i, j, k), mask, xyz)
+
+
+def _head(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The head in a volume, see `head_positions`."""
+    values = np.minimum(np.nan_to_num(volume), np.nanpercentile(volume, 98))
+    if values.min() == values.max():
+        raise InputError(f"reference: all values are {values.max():g}, expected a head")
+    labels, _ = ndimage.label(values > threshold_otsu(values))
+    largest = np.argmax(np.bincount(labels.ravel())[1:]) + 1
+    head: NDArray[np.bool_] = ndimage.binary_fill_holes(labels == largest)
+    return head
+
+
+def run_quality(
+    series: ArrayLike,
+    motion: ArrayLike,
+    repetition_time: float,
+    lead_in: float,
+    head: HeadGrid,
+) -> RunQuality:
+    """Measure the quality of a motion-corrected run.
+
+    Parameters
+    ----------
+    series : (n_volumes, n_points) array
+        The signal at the points of `head`; NaN where a point lies outside a volume.
+    motion : (n_volumes, 6) array
+        Three translations in mm, then three rotations in radians.
+    repetition_time : float
+        s
+    lead_in : float
+        s at the start that statistics leave out, because the signal is not yet steady.
+    head : HeadGrid
+
+    Returns
+    -------
+    RunQuality
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, motion is not finite, fewer than 4 volumes are left after the lead-in,
+        or no point is inside all volumes or its signal is not positive.
+    """
+    series, motion = np.asarray(series, np.float32), np.asarray(motion, np.float64)
+    n_lead_in = round(lead_in / repetition_time)
+    _check_run(series, motion, n_lead_in, head)
+    inside = np.isfinite(series).all(axis=0)
+    if not inside.any():
+        raise InputError(f"none of {len(inside)} points of the head is inside all volumes")
+    signal = series[:, inside].astype(np.float64)
+    mean = signal[n_lead_in:].mean(axis=0)
+    if np.median(mean) <= 0:
+        raise InputError(f"median signal of the head {np.median(mean):g}, expected more than 0")
+    steady = regress_out(signal[n_lead_in:], np.empty((len(signal) - n_lead_in, 0)))
+    return RunQuality(
+        repetition_time=float(repetition_time),
+        n_lead_in=n_lead_in,
+        motion=motion,
+        framewise_displacement=framewise_displacement(motion),
+        dvars=dvars(signal, n_lead_in),
+        global_signal=signal.mean(axis=1),
+        mean=_at_points(mean, inside),
+        temporal_snr=_at_points(temporal_snr(steady), inside),
+        carpet=_carpet(signal, mean, head.xyz[inside, 2]),
+    )
+
+
+def _check_run(
+    series: NDArray[np.float32], motion: FloatArray, n_lead_in: int, head: HeadGrid
+) -> None:
+    """Refuse what does not fit together."""
+    if series.ndim != 2 or series.shape[1] != len(head.xyz):
+        raise InputError(f"series: shape {series.shape}, expected (any, {len(head.xyz)})")
+    if motion.shape != (len(series), 6):
+        raise InputError(f"motion: shape {motion.shape}, expected ({len(series)}, 6)")
+    if not np.isfinite(motion).all():
+        row = int(np.argwhere(~np.isfinite(motion))[0, 0])
+        raise InputError(f"motion: row {row} holds NaN or infinity")
+    if len(series) < n_lead_in + MIN_VOLUMES:
+        raise InputError(
+            f"{len(series)} volumes, expected at least {MIN_VOLUMES} after {n_lead_in} of lead-in"
+        )
+
+
+def _at_points(values: FloatArray, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Values of the points inside, NaN at the others."""
+    spread = np.full(len(inside), np.nan, np.float32)
+    spread[inside] = values
+    return spread
+
+
+def _carpet(signal: FloatArray, mean: FloatArray, height: FloatArray) -> NDArray[np.int8]:
+    """Percent signal change of points spread evenly over the head, from the top down."""
+    bright = np.flatnonzero(mean > 0.1 * np.median(mean))
+    downwards = bright[np.argsort(-height[bright], kind="stable")]
+    n_points = min(CARPET_POINTS, len(downwards))
+    chosen = downwards[np.linspace(0, len(downwards) - 1, n_points).round().astype(int)]
+    change = 100 * (signal[:, chosen] / mean[chosen] - 1)
+    return np.clip(np.rint(change / CARPET_STEP), -127, 127).astype(np.int8)
+
+
+def write_quality(
+    path: str | os.PathLike[str], quality: RunQuality, attributes: Mapping[str, str]
+) -> None:
+    """Write every field of a `RunQuality` to HDF5: arrays as datasets, numbers as attributes."""
+    values = {field.name: getattr(quality, field.name) for field in fields(RunQuality)}
+    with writing(path) as file:
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                file.create_dataset(name, data=value, compression="gzip", shuffle=True)
+            else:
+                file.attrs[name] = value
+        file.attrs.update(attributes)
+
+
+def read_quality(path: str | os.PathLike[str]) -> RunQuality:
+    """Read what `write_quality` wrote.
+
+    Raises
+    ------
+    InputError
+        If a field is missing.
+    """
+    values = {}
+    with reading(path, "quality") as file:
+        for field in fields(RunQuality):
+            if field.name in file:
+                values[field.name] = file[field.name][:]
+            elif field.name in file.attrs:
+                values[field.name] = file.attrs[field.name].item()
+            else:
+                raise InputError(f"{path}: no {field.name!r}, expected the quality of a run")
+    return RunQuality(**values)
+
+
+def session_of(name: str) -> str:
+    """The session in the name of a run, "" if it names none.
+
+    >>> session_of("ses-imagery01_task-imagery_run-02"), session_of("task-rest_run-1")
+    ('ses-imagery01', '')
+    """
+    return next((part for part in name.split("_") if part.startswith("ses-")), "")
+
+
+def measures(runs: Mapping[str, RunQuality]) -> pd.DataFrame:
+    """What the rules judge, and median tSNR: one row a run, the runs' names as index.
+
+    The columns are those of `rules` and `median_tsnr`. What compares runs is NaN where too few
+    runs tell what is usual.
+    """
+    table = pd.DataFrame.from_dict(
+        {name: _of_run(run) for name, run in runs.items()}, orient="index"
+    )
+    sessions = [session_of(name) for name in table.index]
+    signal = _common_signal(runs).groupby(sessions)
+    usual = signal.transform("median").where(signal.transform("size") >= BRIGHTNESS_RUNS)
+    table["brightness"] = 100 * (_common_signal(runs) / usual - 1).abs()
+    if len(table) >= TSNR_RUNS:
+        usual_tsnr = table["median_tsnr"].median()
+        table["tsnr_loss"] = 100 * (1 - table["median_tsnr"] / usual_tsnr)
+    else:
+        table["tsnr_loss"] = np.nan
+    return table
+
+
+def _of_run(run: RunQuality) -> dict[str, float]:
+    """The measures that one run has by itself."""
+    fd, change = run.framewise_displacement[run.kept], run.dvars[run.kept]
+    change = change[np.isfinite(change)]
+    motion = run.motion[run.kept]
+    pose = np.median(motion, axis=0)
+    return {
+        "mean_fd": float(fd.mean()),
+        "large_fd": float(100 * (fd > LARGE_FD).mean()),
+        "movement": float(rms_displacement(motion - pose).max()),
+        "distance": float(rms_displacement(pose[None])[0]),
+        "spikes": float(100 * spikes(run).mean()),
+        "dvars_peak": float(change.max() / np.median(change)) if np.median(change) > 0 else np.nan,
+        "median_tsnr": float(np.nanmedian(run.temporal_snr)),
+        "outside": float(100 * np.isnan(run.mean).mean()),
+    }
+
+
+def spikes(run: RunQuality) -> NDArray[np.bool_]:
+    """Volumes after the lead-in whose DVARS is a spike, (n_volumes - n_lead_in,)."""
+    change = run.dvars[run.kept]
+    usual = np.nanmedian(change)
+    sd = 1.4826 * np.nanmedian(np.abs(change - usual))
+    found: NDArray[np.bool_] = change > max(usual + SPIKE_SDS * sd, SPIKE_RATIO * usual)
+    return found
+
+
+def _common_signal(runs: Mapping[str, RunQuality]) -> pd.Series:
+    """Median signal of each run over the points that are inside all of them."""
+    means = np.array([run.mean for run in runs.values()])
+    inside = np.isfinite(means).all(axis=0)
+    shared = means[:, inside] if inside.any() else means
+    return pd.Series(np.nanmedian(shared, axis=1), index=list(runs))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A run is flagged where its measure is above the threshold."""
+
+    name: str  # column of `measures`
+    meaning: str
+    unit: str
+    threshold: float
+
+
+def rules(table: pd.DataFrame, voxel_size: float) -> list[Rule]:
+    """The rules that flag runs.
+
+    Parameters
+    ----------
+    table : of `measures`: how much tSNR varies between runs sets one threshold
+    voxel_size : of the BOLD reference, mm
+    """
+    loss = table["tsnr_loss"]
+    tsnr_sd = 1.4826 * float((loss - loss.median()).abs().median()) if loss.notna().any() else 0.0
+    return [
+        Rule("mean_fd", "Mean framewise displacement", "mm", MAX_MEAN_FD),
+        Rule(
+            "large_fd",
+            f"Volumes with framewise displacement above {LARGE_FD:g} mm",
+            "%",
+            MAX_LARGE_FD,
+        ),
+        Rule(
+            "movement",
+            "Largest displacement from the run's median position; the threshold is a voxel",
+            "mm",
+            float(voxel_size),
+        ),
+        Rule(
+            "distance",
+            "Distance of the run's median position from the reference",
+            "mm",
+            MAX_DISTANCE,
+        ),
+        Rule(
+            "spikes",
+            f"Volumes whose DVARS is more than {SPIKE_SDS:g} robust SDs above the run's median "
+            f"and more than {SPIKE_RATIO:g} times the median",
+            "%",
+            MAX_SPIKES,
+        ),
+        Rule("dvars_peak", "Largest DVARS, in units of the run's median", "×", MAX_DVARS_PEAK),
+        Rule(
+            "tsnr_loss",
+            f"Median tSNR below the subject's median over runs; the threshold is {TSNR_SDS:g} "
+            f"robust SDs over runs, at least {MIN_TSNR_LOSS:g} %; from {TSNR_RUNS} runs on",
+            "%",
+            max(MIN_TSNR_LOSS, TSNR_SDS * tsnr_sd),
+        ),
+        Rule(
+            "brightness",
+            "Difference of the mean signal from the median run of the session; from "
+            f"{BRIGHTNESS_RUNS} runs a session on",
+            "%",
+            MAX_BRIGHTNESS,
+        ),
+        Rule(
+            "outside",
+            "Points of the head outside the field of view in some volume",
+            "%",
+            MAX_OUTSIDE,
+        ),
+    ]
+
+
+def flags(runs: Mapping[str, RunQuality], voxel_size: float) -> pd.DataFrame:
+    """Runs that stand out by a rule of `rules`.
+
+    A robust SD is 1.4826 times the median absolute deviation.
+
+    Parameters
+    ----------
+    runs : mapping
+        Run name to its quality; all runs of a subject.
+    voxel_size : float
+        Of the BOLD reference, mm.
+
+    Returns
+    -------
+    DataFrame
+        run, rule, value, threshold, meaning: one row for each rule that a run breaks, in the order
+        of the runs and rules.
+    """
+    columns = ["run", "rule", "value", "threshold", "meaning"]
+    if not runs:
+        return pd.DataFrame(columns=columns)
+    table = measures(runs)
+    judged = rules(table, voxel_size)
+    rows = [
+        (name, rule.name, row[rule.name], rule.threshold, rule.meaning)
+        for name, row in table.to_dict("index").items()
+        for rule in judged
+        if row[rule.name] > rule.threshold
+    ]
+    return pd.DataFrame(rows, columns=columns)

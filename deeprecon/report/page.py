@@ -5,13 +5,12 @@ import math
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from deeprecon import __version__
 
@@ -31,6 +30,20 @@ def _p_value(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{10 ** math.ceil(math.log10(value)):.4f} or less"
 
 
+def _number(value: float) -> str:
+    """Three significant digits, or a dash for what does not exist."""
+    return "–" if pd.isna(value) else f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def template(name: str) -> Template:
+    """A page of this package, with its filters."""
+    environment = Environment(
+        loader=PackageLoader("deeprecon", "report"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters.update(score=_score, pvalue=_p_value, number=_number)
+    return environment.get_template(name)
+
+
 def _data_uri(path: str | os.PathLike[str]) -> str:
     """A PNG file as text that an HTML page can hold."""
     return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
@@ -43,6 +56,8 @@ def build_page(
     decoding: str | os.PathLike[str],
     scores: pd.DataFrame,
     rois: pd.DataFrame,
+    sets: pd.DataFrame,
+    quality: Mapping[str, str],
     simulated: bool,
 ) -> str:
     """Fill the page template.
@@ -53,17 +68,15 @@ def build_page(
     galleries : stimulus set -> PNG file
     identification, decoding : PNG files of the plots
     scores : tidy table of all methods (`evaluate.table`)
-    rois : voxel counts, any columns
+    rois, sets : voxel counts; samples of each stimulus set; any columns
+    quality : subject -> address of its page of quality, relative to this page
     simulated : whether the page must say that the data are simulated
 
     Returns
     -------
     HTML text that needs no other file
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.filters.update(score=_score, pvalue=_p_value)
-    template = files("deeprecon.report").joinpath("page.html").read_text(encoding="utf-8")
-    return environment.from_string(template).render(
+    return template("page.html").render(
         study=settings["study"],
         subjects=settings["subjects"],
         floor=settings["evaluate"].get("floor"),
@@ -74,7 +87,8 @@ def build_page(
         identification=_data_uri(identification),
         decoding=_data_uri(decoding),
         scores=_summary(scores),
-        rois=rois.to_dict("records"),
+        tables=[("Samples", sets.to_dict("records")), ("Voxels", rois.to_dict("records"))],
+        quality=list(quality.items()),
         versions=[f"{name} {version(name)}" for name in _PACKAGES],
         settings=yaml.safe_dump(dict(settings), sort_keys=False, default_flow_style=None),
     )

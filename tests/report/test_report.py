@@ -82,7 +82,11 @@ def page(tmp_path):
         "evaluate": {"floor": "control"}, "judge": {},
     }  # fmt: skip
     rois = pd.DataFrame({"subject": ["sub-01"], "roi": ["V1"], "n_voxels": [7]})
-    return build_page(settings, {"natural": png}, png, png, SCORES, rois, simulated=True)
+    sets = pd.DataFrame({"subject": ["sub-01"], "set": ["natural"], "n_blocks": [12]})
+    quality = {"sub-01": "quality_sub-01.html"}
+    return build_page(
+        settings, {"natural": png}, png, png, SCORES, rois, sets, quality, simulated=True
+    )
 
 
 def test_page_is_whole_and_says_what_it_must(page):
@@ -91,10 +95,13 @@ def test_page_is_whole_and_says_what_it_must(page):
     text = re.sub(r"\s+", " ", page)
     assert "No person was scanned" in text
     assert page.count("data:image/png;base64,") == 3
-    assert not re.search(r"(src|href)=\"(?!data:|#|\.\./judge)", page)  # nothing from elsewhere
+    elsewhere = r"(src|href)=\"(?!data:|#|\.\./judge|quality_sub-01)"
+    assert not re.search(elsewhere, page)
     assert text.count('<td class="text">pixel identification</td>') == 6  # one direction
     assert "0.0001 or less" in text
     assert "0.70 – 0.90" in text
+    assert '<a href="quality_sub-01.html">sub-01</a>.' in text
+    assert "<td>12</td>" in text
 
 
 def test_page_escapes_names(page):
