@@ -7,8 +7,10 @@ from typing import Any
 
 import jsonschema
 
+from deeprecon.data.ds001506 import N_SAMPLES
 from deeprecon.errors import InputError
 from deeprecon.features.layers import LAYERS
+from deeprecon.preprocess.presets import PRESETS, steps
 
 Config = dict[str, Any]
 
@@ -32,6 +34,9 @@ def checked(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Config:
     mistakes = [_line(error) for error in found] or list(_contradictions(filled))
     if mistakes:
         raise InputError("\n".join(mistakes))
+    filled["preprocess"] = steps(filled["preprocess"])
+    if filled["input"]["kind"] == "fmriprep":
+        filled["input"].setdefault("space", "T1w")
     return filled
 
 
@@ -55,6 +60,8 @@ _WithDefaults = jsonschema.validators.extend(
 
 def _line(error: Any) -> str:
     """One line of plain words for an error of jsonschema."""
+    if error.validator == "anyOf":
+        error = jsonschema.exceptions.best_match([error])
     where = ".".join(str(part) for part in error.absolute_path)
     prefix = f"config: {where}: " if where else "config: "
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
@@ -106,16 +113,65 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from _judge_mistakes(config)
 
 
+_ALWAYS = ("kind", "dataset", "imagery_labels")
+# Kind of input -> keys that it needs, and keys that it may have.
+_INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "simulate": (("simulate",), ()),
+    "bids": (("bids", "stimuli"), ()),
+    "fmriprep": (("bids", "fmriprep", "stimuli"), ("space",)),
+    "bdata": (("bdata", "stimuli"), ("label",)),
+}
+_RAW_STEPS = ("slice_timing", "motion_correction", "coregistration")
+_NOT_PREPROCESSED: dict[str, tuple[str, ...]] = {
+    "simulate": (),
+    "bids": (),
+    "fmriprep": _RAW_STEPS,
+    "bdata": tuple(PRESETS["shen2019"]),
+}
+
+
+def _bdata_mistakes(config: Config) -> Iterator[str]:
+    """Sets and files of ready samples."""
+    given = config["input"].get("bdata", {})
+    for name in config["sets"]:
+        if name not in given:
+            yield f"config: input.bdata: no file for the set {name!r}"
+    for name in given:
+        if name not in config["sets"]:
+            yield f"config: input.bdata: {_unknown('set', name, config['sets'])}"
+
+
 def _input_mistakes(config: Config) -> Iterator[str]:
     """The kind of input and the settings that belong to it."""
     given, kind = config["input"], config["input"]["kind"]
-    needed = {"simulate": ("simulate",), "bids": ("bids", "stimuli")}[kind]
+    needed, optional = _INPUT_KEYS[kind]
+    if "run_fmriprep" in given:
+        needed = tuple(key for key in needed if key != "fmriprep")
+        optional = (*optional, "run_fmriprep")
     for key in needed:
         if key not in given:
             yield f"config: input: kind {kind!r} needs the key {key!r}"
     for key in given:
-        if key not in ("kind", *needed):
+        if key not in (*_ALWAYS, *needed, *optional):
             yield f"config: input.{key}: contradicts kind {kind!r}"
+    if "masks" in config and kind not in ("bids", "fmriprep"):
+        yield f"config: masks: contradicts input.kind {kind!r}, which has regions of its own"
+    for key in config["preprocess"]:
+        if key != "preset" and key in _NOT_PREPROCESSED[kind]:
+            yield f"config: preprocess.{key}: input.kind {kind!r} has no such step"
+    if kind == "simulate" and given["imagery_labels"] == "corrected":
+        yield "config: input.imagery_labels: simulated labels are right, expected category_index"
+    if kind in ("simulate", "bdata"):
+        for name, where in config["sets"].items():
+            if not isinstance(where, str):
+                yield f"config: sets.{name}: found {where!r}, expected a session label"
+    if kind == "bdata":
+        yield from _bdata_mistakes(config)
+    if given["dataset"] == "ds001506":
+        for name, where in config["sets"].items():
+            if where not in N_SAMPLES:
+                unknown = _unknown("session", str(where), N_SAMPLES)
+                yield f"config: sets.{name}: ds001506 has {unknown}"
     if kind == "simulate" and "simulate" in given:
         runs = given["simulate"]["runs"]
         for name in config["sets"]:

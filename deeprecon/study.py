@@ -6,17 +6,11 @@ Pure bookkeeping for the workflow's rules; nothing here reads an image.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from deeprecon.data.bids import BoldRun, find_anatomy, find_roi_masks, find_runs, find_sidecar
-from deeprecon.data.simulate.design import planned_runs
+from deeprecon.data.bids import BoldRun
 from deeprecon.errors import InputError
-
-# Mask files that the simulator writes for each hemisphere.
-SIMULATED_MASKS = (
-    "V1d", "V1v", "V2d", "V2v", "V3d", "V3v", "hV4", "LOC", "FFA", "PPA", "HVC",
-)  # fmt: skip
+from deeprecon.sources import source_of
 
 
 @dataclass(frozen=True)
@@ -40,17 +34,18 @@ class Study:
     Raises
     ------
     InputError
-        If a subject, a session or an ROI is not there.
+        If a subject, a session, an ROI or a file that a run needs is not there.
     """
 
     def __init__(self, config: Mapping[str, Any], results: str) -> None:
         self.config = config
         self.subjects: list[str] = config["subjects"]
-        self.sets: dict[str, str] = config["sets"]
+        self.sets: dict[str, Any] = config["sets"]
         self.layers: list[str] = config["network"]["layers"]
         self.methods: dict[str, Any] = config["methods"]
-        self.simulated = config["input"]["kind"] == "simulate"
-        self.bids = Path(f"{results}/bids") if self.simulated else Path(config["input"]["bids"])
+        self.kind: str = config["input"]["kind"]
+        self.simulated = self.kind == "simulate"
+        self.source: Any = source_of(config, results)
         self._runs = {subject: self._find_runs(subject) for subject in self.subjects}
         for subject in self.subjects:
             self._check_rois(subject)
@@ -62,24 +57,25 @@ class Study:
 
     def _find_runs(self, subject: str) -> dict[str, BoldRun]:
         """Runs of the stimulus sets by name, planned or found."""
-        if self.simulated:
-            n_runs = self.config["input"]["simulate"]["runs"]
-            runs = planned_runs(self.bids, subject, self.sets, n_runs)
-        else:
-            runs = find_runs(self.bids, subject)
+        runs = self.source.runs(subject)
+        if self.kind == "bdata":
+            return {}
         # Sets in the order of the settings: the first run is the reference of motion correction.
         by_set = {name: [r for r in runs if self.set_of(r) == name] for name in self.sets}
-        for name, session in self.sets.items():
+        for name, where in self.sets.items():
             if not by_set[name]:
+                found = sorted({run.name.partition("_run-")[0] for run in runs})
                 raise InputError(
-                    f"{self.bids}: {subject} has no session {session}* (set {name!r}); "
-                    f"found {sorted({run.session for run in runs})}"
+                    f"{self.source.bids}: {subject} has no session {_sessions(where)} "
+                    f"(set {name!r}); found {', '.join(found)}"
                 )
-        return {run.name: run for name in self.sets for run in by_set[name]}
+        chosen = [run for name in self.sets for run in by_set[name]]
+        self.source.check(chosen, self.config["preprocess"]["coregistration"] == "inplane")
+        return {run.name: run for run in chosen}
 
     def _check_rois(self, subject: str) -> None:
         """Refuse definitions that name neither a mask nor a region above them."""
-        known = set(SIMULATED_MASKS if self.simulated else find_roi_masks(self.bids, subject))
+        known = set(self.source.regions(subject))
         for name, definition in self.config["rois"].items():
             for part in re.findall(r"\w+", definition):
                 if part not in known:
@@ -90,9 +86,9 @@ class Study:
             known.add(name)
 
     def set_of(self, run: BoldRun) -> str | None:
-        """The stimulus set that a run belongs to, by its session label without the number."""
+        """The stimulus set that a run belongs to, by its session without the number, or task."""
         label = run.session.removeprefix("ses-").rstrip("0123456789")
-        return next((name for name, session in self.sets.items() if session == label), None)
+        return next((key for key, where in self.sets.items() if _is_of(where, label, run)), None)
 
     def runs(self, subject: str) -> dict[str, BoldRun]:
         """Runs of a subject by name, in the order of the sets' sessions."""
@@ -106,6 +102,8 @@ class Study:
 
     def imagined(self, name: str) -> bool:
         """Whether the stimuli of a set were imagined, by the BIDS task of its runs."""
+        if self.kind == "bdata":
+            return self.sets[name] == "imagery"
         runs = [run for subject in self._runs.values() for run in subject.values()]
         return any(run.task == "imagery" for run in runs if self.set_of(run) == name)
 
@@ -113,29 +111,6 @@ class Study:
     def tasks(self) -> list[str]:
         """BIDS tasks of the runs."""
         return sorted({run.task for runs in self._runs.values() for run in runs.values()})
-
-    def sidecar(self, run: BoldRun) -> Path:
-        """The JSON file with the repetition time of a run."""
-        if self.simulated:
-            return self.bids / f"task-{run.task}_bold.json"
-        return find_sidecar(run.bold)
-
-    def anatomy(self, subject: str) -> Path:
-        """The T1-weighted image."""
-        if self.simulated:
-            name = f"{subject}_ses-anatomy_T1w.nii.gz"
-            return self.bids / subject / "ses-anatomy" / "anat" / name
-        return find_anatomy(self.bids, subject)
-
-    def masks(self, subject: str) -> dict[str, list[Path]]:
-        """Mask files of each region, both hemispheres."""
-        if not self.simulated:
-            return find_roi_masks(self.bids, subject)
-        folder = self.bids / "sourcedata" / subject / "anat"
-        return {
-            name: [folder / f"{subject}_mask_{side}_{name}.nii.gz" for side in ("LH", "RH")]
-            for name in SIMULATED_MASKS
-        }
 
     def decoders_of(self, roi: str) -> list[str]:
         """Decoders that some method uses in an ROI."""
@@ -177,3 +152,18 @@ class Study:
     def is_floor(self, method: str) -> bool:
         """Whether a method is the control itself; it has no ceiling."""
         return method == self.config["evaluate"].get("floor")
+
+
+def _is_of(where: str | Mapping[str, str], label: str, run: BoldRun) -> bool:
+    """Whether a run is of the session or task that the settings give for a set."""
+    if isinstance(where, str):
+        return label == where
+    return where.get("session", label) == label and where.get("task", run.task) == run.task
+
+
+def _sessions(where: str | Mapping[str, str]) -> str:
+    """'perception*' or 'task movie', for messages."""
+    if isinstance(where, str):
+        return f"{where}*"
+    session = f"{where['session']}* " if "session" in where else ""
+    return session + (f"task {where['task']}" if "task" in where else "")

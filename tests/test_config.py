@@ -8,6 +8,7 @@ import yaml
 
 from deeprecon.config import checked
 from deeprecon.errors import InputError
+from deeprecon.preprocess.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -65,6 +66,20 @@ MISTAKES = [
     ("judge/rois", ["V1"], "config: judge.rois: unknown ROI of method all_layers 'V1'"),
     ("judge/methods", ["other"], "config: judge.methods: unknown method 'other'"),
     ("judge/consent", "", "config: judge.consent: "),
+    ("input/kind", "dicom", "config: input.kind: "),
+    ("input/kind", "bdata", "config: input: kind 'bdata' needs the key 'bdata'"),
+    ("input/kind", "fmriprep", "config: input: kind 'fmriprep' needs the key 'fmriprep'"),
+    ("input/space", "T1w", "config: input.space: contradicts kind 'simulate'"),
+    ("input/imagery_labels", "corrected", "config: input.imagery_labels: simulated labels are"),
+    ("input/dataset", "ds999", "config: input.dataset: "),
+    ("masks", {"V1": "*.nii"}, "config: masks: contradicts input.kind 'simulate'"),
+    ("preprocess/preset", "spm", "config: preprocess.preset: "),
+    ("preprocess/motion_correction", "mcflirt", "config: preprocess.motion_correction: "),
+    ("preprocess/confounds", "12", "config: preprocess.confounds: "),
+    ("preprocess/normalise", "percent", "config: preprocess: unknown key 'normalise'; did you"),
+    ("preprocess/normalize", "psc", "config: preprocess.normalize: "),
+    ("sets/natural", {"task": "perception"}, "config: sets.natural: found {'task': 'perception'}"),
+    ("preprocess/high_pass", -1, "config: preprocess.high_pass: "),
 ]
 
 
@@ -77,7 +92,7 @@ def test_mistake_gives_one_clear_line(path, value, expected):
     assert all(len(line) < 250 for line in lines)
 
 
-@pytest.mark.parametrize("file", ["config.yaml", "config/smoke.yaml"])
+@pytest.mark.parametrize("file", ["config.yaml", "config/smoke.yaml", "config/shen2019.yaml"])
 def test_shipped_studies_are_valid(file):
     settings = checked(yaml.safe_load((ROOT / file).read_text()), SCHEMA)
     assert settings["preprocess"]["delay"] == 4
@@ -86,7 +101,8 @@ def test_shipped_studies_are_valid(file):
 def test_template_lacks_only_the_users_folders():
     text = (ROOT / "config/template.yaml").read_text()
     assert checked(yaml.safe_load(text), SCHEMA)["input"]["kind"] == "bids"
-    assert text.count("<folder") == 2
+    settings = [line.partition("#")[0] for line in text.splitlines()]
+    assert sum("<" in line for line in settings) == 2
 
 
 def test_defaults_come_from_the_schema_and_leave_the_users_settings_alone():
@@ -101,3 +117,38 @@ def test_every_setting_is_described_or_plain():
     simulate = SCHEMA["properties"]["input"]["properties"]["simulate"]["properties"]
     for name, part in (simulate | SCHEMA["properties"]["preprocess"]["properties"]).items():
         assert "description" in part or name == "n_training_images", name
+
+
+def test_a_preset_is_filled_in_and_any_step_of_it_can_be_changed():
+    settings = deepcopy(DEMO)
+    settings["preprocess"] = {"preset": "zscore", "delay": 3.5}
+    steps = checked(settings, SCHEMA)["preprocess"]
+    assert steps["delay"] == 3.5
+    assert steps == PRESETS["zscore"] | {"preset": "zscore", "delay": 3.5}
+    assert PRESETS["zscore"] != PRESETS["shen2019"]
+
+
+@pytest.mark.parametrize("kind", ["fmriprep", "bdata"])
+def test_steps_that_a_kind_of_input_has_not_are_refused(kind):
+    settings = deepcopy(DEMO)
+    files = {"bdata": dict.fromkeys(DEMO["sets"], "x.h5"), "fmriprep": "derivatives"}
+    settings["input"] = {"kind": kind, "stimuli": ".", kind: files[kind]}
+    settings["input"] |= {"bids": "raw"} if kind == "fmriprep" else {}
+    settings["preprocess"] = {"motion_correction": "greedy"}
+    with pytest.raises(InputError, match=r"motion_correction: input.kind .* has no such step"):
+        checked(settings, SCHEMA)
+
+
+def test_the_labs_files_need_no_preprocessing():
+    settings = yaml.safe_load((ROOT / "config/shen2019-bdata.yaml").read_text())
+    checked(settings, SCHEMA)
+    del settings["input"]["bdata"]["letters"]
+    with pytest.raises(InputError, match=r"input.bdata: no file for the set 'letters'"):
+        checked(settings, SCHEMA)
+
+
+def test_ds001506_has_no_other_sessions():
+    settings = yaml.safe_load((ROOT / "config/shen2019.yaml").read_text())
+    settings["sets"]["natural"] = "perceptionNaturalImage"
+    with pytest.raises(InputError, match="ds001506 has unknown session 'perceptionNaturalImage'"):
+        checked(settings, SCHEMA)

@@ -6,7 +6,8 @@ import yaml
 from deeprecon.config import checked
 from deeprecon.data.simulate.anatomy import epi_grid, regions
 from deeprecon.errors import InputError
-from deeprecon.study import SIMULATED_MASKS, Study, Target
+from deeprecon.sources import SIMULATED_MASKS
+from deeprecon.study import Study, Target
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -67,8 +68,151 @@ def test_missing_session_of_own_data(tmp_path):
     stem = "sub-01_ses-perceptionNaturalImageTraining01_task-perception_run-01"
     (folder / f"{stem}_bold.nii.gz").touch()
     (folder / f"{stem}_events.tsv").touch()
-    own = {"kind": "bids", "bids": str(tmp_path), "stimuli": "."}
+    own = {"kind": "bids", "bids": str(tmp_path), "stimuli": ".", "dataset": "other"}
     with pytest.raises(InputError, match=r"no session perceptionNaturalImageTest\* \(set 'nat"):
         demo(input=own)
     with pytest.raises(InputError, match="no subject 'sub-02'; found sub-01"):
         demo(input=own, subjects=["sub-02"])
+
+
+SESSIONS = {
+    "perceptionNaturalImageTraining01": ("perception", 2),
+    "perceptionNaturalImageTraining02": ("perception", 1),
+    "perceptionArtificialImage01": ("perception", 1),
+    "imagery01": ("imagery", 1),
+    "imagery02": ("perception", 1),
+}
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A raw data set of empty files: runs, T1w, in-plane T2 images and masks of two regions."""
+    subject = tmp_path / "sub-01"
+    for session, (task, n_runs) in SESSIONS.items():
+        folder = subject / f"ses-{session}"
+        for number in range(1, n_runs + 1):
+            stem = f"sub-01_ses-{session}_task-{task}_run-{number:02d}"
+            touch(folder / "func" / f"{stem}_bold.nii.gz")
+            touch(folder / "func" / f"{stem}_events.tsv")
+        touch(folder / "anat" / f"sub-01_ses-{session}_inplaneT2.nii.gz")
+    touch(subject / "ses-anatomy" / "anat" / "sub-01_ses-anatomy_T1w.nii.gz")
+    for task in ("perception", "imagery"):
+        touch(tmp_path / f"task-{task}_bold.json")
+    for side in ("LH", "RH"):
+        for name in ("V1d", "V1v"):
+            touch(tmp_path / f"sourcedata/sub-01/anat/sub-01_mask_{side}_{name}.nii.gz")
+    return tmp_path
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def of_own(folder, **changes):
+    settings = {
+        "input": {"kind": "bids", "bids": str(folder), "stimuli": ".", "dataset": "other"},
+        "sets": {"train": "perceptionNaturalImageTraining", "shapes": "perceptionArtificialImage"},
+        "rois": {"V1": "V1d + V1v"},
+        "methods": {},
+    }
+    return demo(**(settings | changes))
+
+
+def test_runs_and_files_of_a_data_set(own):
+    study = of_own(own)
+    assert list(study.runs("sub-01")) == [
+        "ses-perceptionNaturalImageTraining01_task-perception_run-01",
+        "ses-perceptionNaturalImageTraining01_task-perception_run-02",
+        "ses-perceptionNaturalImageTraining02_task-perception_run-01",
+        "ses-perceptionArtificialImage01_task-perception_run-01",
+    ]
+    first = next(iter(study.runs("sub-01").values()))
+    assert study.source.anatomy("sub-01").name == "sub-01_ses-anatomy_T1w.nii.gz"
+    session = "ses-perceptionNaturalImageTraining01"
+    assert study.source.inplane(first).name == f"sub-01_{session}_inplaneT2.nii.gz"
+    assert study.source.sidecars(first) == [own / "task-perception_bold.json"]
+    assert [file.path.name for file in study.source.masks("sub-01")["V1v"]] == [
+        "sub-01_mask_LH_V1v.nii.gz", "sub-01_mask_RH_V1v.nii.gz",
+    ]  # fmt: skip
+
+
+def test_sets_of_one_session_are_told_apart_by_task(own):
+    sets = {
+        "train": "perceptionNaturalImageTraining",
+        "imagery": {"session": "imagery", "task": "imagery"},
+        "seen": {"session": "imagery", "task": "perception"},
+    }
+    study = of_own(own, sets=sets)
+    of = {name: study.set_of(run) for name, run in study.runs("sub-01").items()}
+    assert of["ses-imagery01_task-imagery_run-01"] == "imagery"
+    assert of["ses-imagery02_task-perception_run-01"] == "seen"
+    assert study.imagined("imagery")
+    assert not study.imagined("seen")
+    with pytest.raises(InputError, match=r"no session perceptionArt\w+\* task rest \(set 'train'"):
+        of_own(own, sets={"train": {"session": "perceptionArtificialImage", "task": "rest"}})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("task-perception_bold.json", "no sidecar sub-01_ses-perceptionNaturalImageTraining01_"),
+        ("sub-01/*/anat/*_T1w.nii.gz", "expected one .*T1w"),
+        ("sub-01/*Training01/anat/*_inplaneT2.nii.gz", "Training01: expected one .*inplaneT2"),
+    ],
+)
+def test_a_missing_file_is_named_before_any_job(own, pattern, message):
+    of_own(own)
+    for path in own.glob(pattern):
+        path.unlink()
+    with pytest.raises(InputError, match=message):
+        of_own(own)
+
+
+def masks_of(folder, masks):
+    touch(folder / "derivatives/atlas/sub-01_dseg.nii.gz")
+    touch(folder / "derivatives/rois/sub-01/left_FFA.nii.gz")
+    touch(folder / "derivatives/rois/sub-01/right_FFA.nii.gz")
+    return of_own(folder, masks=masks, rois={"VC": " + ".join(masks)}).source.masks("sub-01")
+
+
+def test_masks_by_pattern_and_by_labels_of_an_atlas(own):
+    table = own / "derivatives/atlas/sub-01_dseg.tsv"
+    touch(table)
+    table.write_text("index\tname\n3\tV3\n12\tlh.PPA\n112\trh.PPA\n")
+    atlas = "derivatives/atlas/{subject}_dseg.nii.gz"
+    found = masks_of(
+        own,
+        {
+            "FFA": "derivatives/rois/{subject}/*_FFA.nii.gz",
+            "PPA": {"atlas": atlas, "labels": ["lh.PPA", "rh.PPA"]},
+            "V3": {"atlas": str(own / atlas), "labels": [3]},
+        },
+    )
+    assert [file.path.name for file in found["FFA"]] == ["left_FFA.nii.gz", "right_FFA.nii.gz"]
+    assert [(f.path.name, f.labels) for f in found["PPA"]] == [("sub-01_dseg.nii.gz", (12, 112))]
+    assert found["V3"][0].labels == (3,)
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        ({"FFA": "derivatives/*_LOC.nii.gz"}, r"masks.FFA: no file is like .*_LOC.nii.gz"),
+        ({"FFA": {"atlas": "derivatives/rois/*/*.nii.gz", "labels": [1]}}, "2 atlases are like"),
+        (
+            {"FFA": {"atlas": "derivatives/atlas/*.nii.gz", "labels": ["FFA"]}},
+            r"sub-01_dseg.tsv: no table of label names, index and name",
+        ),
+    ],
+)
+def test_masks_that_are_not_there(own, masks, message):
+    with pytest.raises(InputError, match=message):
+        masks_of(own, masks)
+
+
+def test_a_label_that_the_atlas_has_no_name_for(own):
+    table = own / "derivatives/atlas/sub-01_dseg.tsv"
+    touch(table)
+    table.write_text("index\tname\n3\tV3\n")
+    with pytest.raises(InputError, match=r"dseg.tsv: no label 'V4'; found V3"):
+        masks_of(own, {"V4": {"atlas": "derivatives/atlas/*.nii.gz", "labels": ["V4"]}})

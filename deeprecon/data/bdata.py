@@ -10,17 +10,16 @@ that bdpy writes (paths and source code of the caller) is left out; bdpy does no
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from deeprecon.atomic import replacing
 from deeprecon.data.selection import OPERATIONS, Mask
 from deeprecon.errors import InputError
+from deeprecon.hdf5 import reading, writing
 
 Array = NDArray[np.float64]
 
@@ -297,7 +296,7 @@ def write_bdata(
     attributes : of the file, such as `provenance.stamp`
     """
     text = h5py.string_dtype()
-    with replacing(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+    with writing(path, track_order=True) as file:
         file.create_dataset(
             "dataset", data=bdata.dataset, compression="gzip", compression_opts=4, shuffle=True
         )
@@ -323,28 +322,14 @@ def read_bdata(path: str | os.PathLike[str]) -> BData:
         If the file is no HDF5 file or damaged, or a part of it is missing, or of the wrong type
         or shape.
     """
-    with _opened(path) as file:
+    with reading(path, "BData") as file:
         return _bdata(path, file)
 
 
 def read_keys(path: str | os.PathLike[str]) -> list[str]:
     """The keys of a BData file, without reading its samples; errors as of `read_bdata`."""
-    with _opened(path) as file:
+    with reading(path, "BData") as file:
         return _texts(_field(path, _part(path, file, "metadata"), "key")[:])
-
-
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    """An HDF5 file to read; whatever goes wrong with it becomes an InputError."""
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except InputError:
-        raise
-    # What h5py raises of a damaged file depends on where the damage is.
-    except (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        why = " ".join(str(error).split())
-        raise InputError(f"{path}: not a readable HDF5 file of BData ({why})") from None
 
 
 def _bdata(path: str | os.PathLike[str], file: h5py.File) -> BData:

@@ -1,6 +1,7 @@
 """The field's selection language: names, + | & - and parentheses, read from left to right.
 
-BData selections and ROI definitions share it. All operators bind alike, as in bdpy.
+ROI definitions are read by `evaluate`; BData selections, which have more operands, share its
+operators. All operators bind alike, as in bdpy.
 """
 
 from collections.abc import Callable

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from deeprecon.atomic import replacing
+from deeprecon.data.events import read_tsv
 from deeprecon.data.photos import TEST_PHOTOS, TRAINING_PHOTOS, load_square
 from deeprecon.errors import InputError
 
@@ -265,7 +266,7 @@ def read_stimuli(table: str | os.PathLike[str]) -> pd.DataFrame:
     InputError
         If a column is missing, an id stands twice, or an image file is not there.
     """
-    frame = pd.read_csv(table, sep="\t", dtype=str, keep_default_na=False)
+    frame = read_tsv(table)
     for column in ("stimulus_id", "file"):
         if column not in frame:
             raise InputError(f"{table}: no column {column!r}; found {list(frame.columns)}")

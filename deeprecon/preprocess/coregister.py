@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from deeprecon.errors import InputError
-from deeprecon.preprocess.realign import FloatArray, check_volume
+from deeprecon.preprocess.realign import FloatArray, check_volume, image_values
 
 # Two levels, because a third lost small BOLD grids (40x40x20 of 4 mm) in every fourth trial.
 GREEDY = "-d 3 -a -m NMI -dof 6 -ia-identity -n 100x100 -seed 1 -threads 1 -V 0"
@@ -117,7 +117,7 @@ def _volume(img: nib.spatialimages.SpatialImage) -> tuple[NDArray[np.float32], s
     name = img.get_filename() or "image"
     if img.ndim != 3:
         raise InputError(f"{name}: shape {img.shape}, expected one volume with three dimensions")
-    volume = np.asarray(img.dataobj, np.float32)
+    volume = image_values(img, np.float32)
     check_volume(volume, name)
     return volume, name
 

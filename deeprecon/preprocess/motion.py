@@ -19,6 +19,7 @@ from deeprecon.preprocess.realign import (
     estimate_motion,
     estimate_offset,
     grid_centre,
+    image_values,
     motion_matrix,
     read_volumes,
     run_reference,
@@ -101,7 +102,7 @@ def _between(
     Least squares are the most accurate where the two images look alike. Where they do not, as
     with another contrast, mutual information judges between the places that are known.
     """
-    volume = np.asarray(reference.dataobj, np.float32)
+    volume = image_values(reference, np.float32)
     moved = np.asarray(own.dataobj, np.float32)
     found = estimate_offset(moved, own.affine, volume, reference.affine)
     if found is not None and found[1] >= ALIKE:

@@ -16,7 +16,9 @@ A head that moves up between the reference and the volume has a positive trans_z
 """
 
 import logging
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
@@ -25,12 +27,12 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from sklearn.preprocessing import PolynomialFeatures
 
-from deeprecon.errors import InputError
+from deeprecon.errors import InputError, reason
 
 FloatArray = NDArray[np.float64]
 
@@ -144,13 +146,45 @@ def load_image(path: str | PathLike[str]) -> nib.spatialimages.SpatialImage:
     InputError
         If the file is missing or no image.
     """
-    try:
+    with readable_image(path):
         img = nib.load(path)
-    except (OSError, nib.filebasedimages.ImageFileError) as error:
-        raise InputError(f"{path}: cannot be read as an image ({error})") from None
     if not isinstance(img, nib.spatialimages.SpatialImage):
         raise InputError(f"{path}: not an image of a volume")
     return img
+
+
+@contextmanager
+def readable_image(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn what nibabel raises of a missing, damaged or cut off image into an InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    # nibabel reads values late, and what it raises depends on where the damage is.
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        nib.filebasedimages.ImageFileError,
+        nib.spatialimages.HeaderDataError,
+    ) as error:
+        why = reason(error)
+        raise InputError(f"{path}: cannot be read as an image ({why})") from None
+
+
+def image_values(
+    img: nib.spatialimages.SpatialImage, dtype: DTypeLike | None = None
+) -> NDArray[Any]:
+    """All values of an image, scaled.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or cut off.
+    """
+    with readable_image(img.get_filename() or "image"):
+        return np.asarray(img.dataobj, dtype)
 
 
 def read_volumes(img: nib.spatialimages.SpatialImage) -> Iterator[NDArray[np.float32]]:
@@ -159,7 +193,8 @@ def read_volumes(img: nib.spatialimages.SpatialImage) -> Iterator[NDArray[np.flo
     Raises
     ------
     InputError
-        If the image is not 4-D, or a volume holds NaN or infinity or the same value everywhere.
+        If the image is not 4-D, cut off, or a volume holds NaN or infinity or the same value
+        everywhere.
     """
     name = img.get_filename() or "image"
     if img.ndim != 4:
@@ -169,7 +204,8 @@ def read_volumes(img: nib.spatialimages.SpatialImage) -> Iterator[NDArray[np.flo
         # reached by decompressing all that lie before it.
         img = nib.load(name, keep_file_open=True)  # type: ignore[assignment]
     for i in range(img.shape[3]):
-        volume = np.asarray(img.dataobj[..., i], np.float32)
+        with readable_image(name):
+            volume = np.asarray(img.dataobj[..., i], np.float32)
         check_volume(volume, f"{name}: volume {i}")
         yield volume
 

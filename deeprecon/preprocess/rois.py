@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deeprecon.data.selection import evaluate
 from deeprecon.errors import InputError
-from deeprecon.preprocess.realign import load_image
+from deeprecon.preprocess.realign import image_values, load_image
 
 Members = dict[str, NDArray[np.bool_]]
 
@@ -38,7 +38,7 @@ class MaskFile:
 
     def read(self, img: nib.spatialimages.SpatialImage) -> NDArray[np.bool_]:
         """The voxels of the ROI in the image's own grid, (x, y, z)."""
-        volume = np.asarray(img.dataobj)
+        volume = image_values(img)
         if not np.isfinite(volume).all():
             raise InputError(f"{self.path}: holds NaN or infinite values, expected a mask")
         if not self.labels:

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import yaml
@@ -7,8 +8,10 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 from deeprecon.config import checked
+from deeprecon.data.fmriprep import fmriprep_command
 from deeprecon.errors import InputError
 from deeprecon.machine import local_gpus, prepare_jobs
+from deeprecon.preprocess.samples import Cleaning
 from deeprecon.provenance import code_digest
 from deeprecon.study import Study
 
@@ -36,6 +39,10 @@ def code(script, *data):
     )
 
 
+# What all pages are filled into.
+PAGE_PARTS = ("deeprecon/report/style.css", "deeprecon/report/table.html")
+
+
 def brain_settings():
     """Settings of the simulator that are not about which runs there are."""
     settings = config["input"]["simulate"]
@@ -59,7 +66,89 @@ def run_of(wildcards):
 
 def first_run(wildcards):
     """The run whose mean is the reference of motion correction."""
-    return str(next(iter(study.runs(wildcards.subject).values())).bold)
+    return next(iter(study.runs(wildcards.subject).values()))
+
+
+def of_runs(wildcards, pattern):
+    """A file of each run of a subject."""
+    return [
+        pattern.format(subject=wildcards.subject, run=name)
+        for name in study.runs(wildcards.subject)
+    ]
+
+
+def sets_of_runs(wildcards):
+    """Stimulus set of each run of a subject."""
+    return [study.set_of(run) for run in study.runs(wildcards.subject).values()]
+
+
+def paths(files):
+    """Files as Snakemake takes them."""
+    return [str(file) for file in files]
+
+
+def inplane_of_reference(wildcards):
+    """The in-plane T2 image between BOLD and T1w, if the settings ask for it."""
+    if config["preprocess"]["coregistration"] != "inplane":
+        return []
+    return str(study.source.inplane(first_run(wildcards)))
+
+
+def fmriprep_inputs(run):
+    """Files of a run by fMRIPrep."""
+    return paths(study.source.inputs(run))
+
+
+def container_command():
+    """How fMRIPrep is run for a subject; Snakemake fills in subject, threads and memory."""
+    given = config["input"]["run_fmriprep"]
+    return fmriprep_command(
+        engine=given["engine"],
+        image=given["image"],
+        bids=config["input"]["bids"],
+        output=f"results/{config['study']}/fmriprep",
+        work=given["work"],
+        license=given["license"],
+        subject="{wildcards.subject}",
+        space=config["input"]["space"],
+        threads="{threads}",
+        mem_mb="{resources.mem_mb}",
+        extra=given["extra"],
+    )
+
+
+def mask_files(subject):
+    """(region, file, labels) of every mask or atlas that a region is read from."""
+    return [
+        (name, str(file.path), list(file.labels))
+        for name, files in study.source.masks(subject).items()
+        for file in files
+    ]
+
+
+def if_bold_grid(file):
+    """A file that is needed only to carry masks to the grid of the scans."""
+    return file if config["preprocess"]["voxel_grid"] == "bold" else []
+
+
+def cleaning_settings():
+    """The steps after motion correction, as deeprecon.preprocess.samples.Cleaning has them."""
+    steps = fields(Cleaning)
+    return {step.name: config["preprocess"][step.name] for step in steps}
+
+
+def drawn_t1w(wildcards):
+    """The T1w image that quality is drawn on."""
+    if study.kind == "fmriprep":
+        return f"<results>/preprocess/{wildcards.subject}/T1w.nii.gz"
+    return str(study.source.anatomy(wildcards.subject))
+
+
+def quality_pages():
+    """A page of quality for each subject, where there are scans."""
+    if study.kind == "bdata":
+        return []
+    return expand("<results>/report/quality_{subject}.html", subject=study.subjects)
 
 
 def decoded_by(subject):

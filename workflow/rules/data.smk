@@ -1,4 +1,4 @@
-# Where scans and stimuli come from: the simulator, or the user's folders.
+# Where scans and stimuli come from: the simulator, fMRIPrep in a container, or the user's folders.
 
 BIDS_RUN = "<results>/bids/{subject}/{session}/func/{subject}_{session}_task-{task}_run-{number}"
 
@@ -50,9 +50,7 @@ if study.simulated:
             tables=expand("<results>/stimuli/{set}.tsv", set=study.sets),
         output:
             t1w="<results>/bids/{subject}/ses-anatomy/anat/{subject}_ses-anatomy_T1w.nii.gz",
-            masks=[
-                path for paths in study.masks("{subject}").values() for path in paths
-            ],
+            masks=[path for _, path, _ in mask_files("{subject}")],
             truth="<results>/truth/{subject}/brain.h5",
         log:
             "<results>/logs/simulate_brain/{subject}.log",
@@ -69,6 +67,23 @@ if study.simulated:
             seed=config["seed"],
         script:
             "../scripts/simulate_brain.py"
+
+    rule simulate_inplane:
+        output:
+            image="<results>/bids/{subject}/{session}/anat/{subject}_{session}_inplaneT2.nii.gz",
+        log:
+            "<results>/logs/simulate_inplane/{subject}_{session}.log",
+        conda:
+            "../../envs/fmri.yaml"
+        resources:
+            mem_mb=3000,
+        params:
+            code=code("simulate_inplane"),
+            study=config["study"],
+            voxel_size=config["input"]["simulate"]["voxel_size"],
+            seed=config["seed"],
+        script:
+            "../scripts/simulate_inplane.py"
 
     rule simulate_run:
         input:
@@ -110,3 +125,22 @@ else:
             study=config["study"],
         script:
             "../scripts/import_stimuli.py"
+
+
+if "run_fmriprep" in config["input"]:
+
+    rule fmriprep:
+        input:
+            bids=config["input"]["bids"],
+            license=config["input"]["run_fmriprep"]["license"],
+        output:
+            derivatives=directory("<results>/fmriprep/{subject}"),
+        log:
+            "<results>/logs/fmriprep/{subject}.log",
+        retries: 1
+        threads: 8
+        resources:
+            mem_mb=32000,
+            runtime=1440,
+        shell:
+            container_command() + " > {log} 2>&1"

@@ -68,6 +68,8 @@ rule page:
         identification="<results>/report/identification.png",
         scores="<results>/evaluation/scores.tsv",
         rois=expand("<results>/samples/{subject}_rois.tsv", subject=study.subjects),
+        samples=expand("<results>/samples/{subject}_sets.tsv", subject=study.subjects),
+        quality=quality_pages(),
         judge=["<results>/judge/index.html"] if "judge" in config else [],
     output:
         page="<results>/report/index.html",
@@ -76,9 +78,10 @@ rule page:
     conda:
         "../../envs/torch.yaml"
     params:
-        code=code("page", "deeprecon/report/page.html"),
+        code=code("page", *PAGE_PARTS, "deeprecon/report/page.html"),
         study=config["study"],
         settings=config,
+        subjects=study.subjects,
         sets=shown_sets(),
         simulated=study.simulated,
     script:

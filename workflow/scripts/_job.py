@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deeprecon.errors import InputError
+from deeprecon.errors import InputError, reason
 from deeprecon.provenance import stamp
 
 if TYPE_CHECKING:
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 def job(snakemake: "Snakemake") -> Iterator[dict[str, str]]:
     """Log to the rule's log file and the screen; yield the attributes for the files it writes.
 
-    An InputError ends the job with its one line; anything else with a traceback.
+    An InputError ends the job with its one line, and so does an error of the system, such as a
+    full disk; anything else with a traceback.
     """
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
+    logging.raiseExceptions = False  # on a full disk the line still goes to the screen
     logging.basicConfig(
         level=logging.INFO,
         format=f"{snakemake.rule}: %(message)s",
@@ -34,6 +36,9 @@ def job(snakemake: "Snakemake") -> Iterator[dict[str, str]]:
         yield stamp(snakemake.params.study, snakemake.rule, settings, subject)
     except InputError as error:
         logging.error("%s", error)
+        sys.exit(1)
+    except OSError as error:
+        logging.error("%s", reason(error))
         sys.exit(1)
     except Exception:
         logging.exception("unexpected error")

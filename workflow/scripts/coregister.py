@@ -6,13 +6,19 @@ import numpy as np
 from _job import job
 
 from deeprecon.atomic import replacing
-from deeprecon.preprocess.coregister import coregister
+from deeprecon.preprocess.coregister import t1w_to_bold
 from deeprecon.preprocess.realign import load_image
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake):
-    matrix = coregister(load_image(snakemake.input.reference), load_image(snakemake.input.t1w))
+    files = snakemake.input
+    matrix = t1w_to_bold(
+        load_image(files.t1w),
+        load_image(files.reference),
+        snakemake.params.method,
+        load_image(files.inplane) if files.inplane else None,
+    )
     with replacing(snakemake.output.matrix) as temporary:
         np.savetxt(temporary, matrix, header="T1w world (mm) to BOLD reference world (mm)")

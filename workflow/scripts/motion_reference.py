@@ -1,4 +1,4 @@
-"""Make the reference of motion correction: the mean of the first run's first realigned volumes."""
+"""Make the reference of motion correction: the median of the first run's first realigned volumes."""
 
 from typing import TYPE_CHECKING
 
@@ -6,12 +6,12 @@ import nibabel as nib
 from _job import job
 
 from deeprecon.atomic import replacing
-from deeprecon.preprocess.realign import load_image, mean_reference
+from deeprecon.preprocess.realign import load_image, run_reference
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake):
-    image = mean_reference(load_image(snakemake.input.bold), snakemake.params.n_volumes)
+    image = run_reference(load_image(snakemake.input.bold), snakemake.params.n_volumes)
     with replacing(snakemake.output.image) as temporary:
         nib.save(image, temporary)

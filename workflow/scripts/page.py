@@ -1,5 +1,6 @@
 """Put pictures, scores, settings and versions on one page."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -20,6 +21,11 @@ with job(snakemake):
         decoding=files.decoding,
         scores=pd.read_csv(files.scores, sep="\t", dtype={"stimulus_id": str}),
         rois=pd.concat([pd.read_csv(path, sep="\t") for path in files.rois]),
+        sets=pd.concat([pd.read_csv(path, sep="\t") for path in files.samples]),
+        quality={
+            subject: Path(path).name
+            for subject, path in zip(params.subjects, files.quality, strict=False)
+        },
         simulated=params.simulated,
     )
     with replacing(snakemake.output.page) as temporary:

@@ -3,16 +3,24 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from _job import job
 
 from deeprecon.preprocess.files import write_voxels
-from deeprecon.preprocess.rois import read_roi_masks
+from deeprecon.preprocess.realign import load_image
+from deeprecon.preprocess.rois import MaskFile, TargetGrid, read_roi_masks
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake) as attributes:
-    masks: dict[str, list[Path]] = {}
-    for name, path in zip(snakemake.params.names, snakemake.input.masks, strict=True):
-        masks.setdefault(name, []).append(Path(path))
-    write_voxels(snakemake.output.voxels, read_roi_masks(masks), attributes)
+    files, params = snakemake.input, snakemake.params
+    masks: dict[str, list[MaskFile]] = {}
+    for name, path, labels in zip(params.names, files.masks, params.labels, strict=True):
+        masks.setdefault(name, []).append(MaskFile(Path(path), tuple(labels)))
+    target = None
+    if files.reference:
+        reference = load_image(files.reference)
+        to_t1w = np.linalg.inv(np.loadtxt(files.matrix, np.float64))
+        target = TargetGrid(reference.shape, reference.affine, to_t1w)
+    write_voxels(snakemake.output.voxels, read_roi_masks(masks, target), attributes)

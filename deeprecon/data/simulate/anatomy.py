@@ -16,6 +16,7 @@ BRAIN_RADII = np.array([60.0, 74.0, 50.0])
 
 # Signal by tissue: background, scalp, skull, cerebrospinal fluid, grey matter, white matter.
 T1W_SIGNAL = np.array([5.0, 700.0, 90.0, 260.0, 600.0, 900.0])
+T2W_SIGNAL = np.array([5.0, 450.0, 60.0, 1300.0, 750.0, 520.0])
 EPI_SIGNAL = np.array([20.0, 260.0, 60.0, 1150.0, 900.0, 720.0])
 GREY_MATTER = 4
 
@@ -87,6 +88,14 @@ def epi_grid(voxel_size: float) -> Grid:
     return Grid.oblique((i, j, k), voxel_size, (0.0, -36.0, 6.0), (-16.0, 2.0, 3.0))
 
 
+def inplane_grid(voxel_size: float) -> Grid:
+    """The slices of `epi_grid`, with half its voxel size within them."""
+    epi = epi_grid(voxel_size)
+    finer = np.diag([0.5, 0.5, 1.0, 1.0])
+    finer[:2, 3] = -0.25  # the first two fine voxels lie in the first coarse one
+    return Grid((2 * epi.shape[0], 2 * epi.shape[1], epi.shape[2]), epi.affine @ finer)
+
+
 def tissue(xyz: Array) -> NDArray[np.int8]:
     """Tissue index (see T1W_SIGNAL) at world coordinates (..., 3)."""
     p = (xyz - BRAIN_CENTRE) / BRAIN_RADII
@@ -118,7 +127,7 @@ def render(grid: Grid, signal: Array, blur_mm: float, oversampling: int = 1) -> 
     fine[:3, 3] -= fine[:3, :3].sum(axis=1) * (oversampling - 1) / 2
     shape = tuple(n * oversampling for n in grid.shape)
     values = signal[tissue(Grid((shape[0], shape[1], shape[2]), fine).world())]
-    spacing = np.linalg.norm(fine[:3, 0])
+    spacing = np.linalg.norm(fine[:3, :3], axis=0)
     values = gaussian_filter(values, blur_mm / spacing)
     i, j, k = grid.shape
     parts = values.reshape(i, oversampling, j, oversampling, k, oversampling)

@@ -19,8 +19,10 @@ from deeprecon.data.bids import BoldRun
 from deeprecon.data.simulate import design
 from deeprecon.data.simulate.anatomy import (
     T1W_SIGNAL,
+    T2W_SIGNAL,
     Grid,
     epi_grid,
+    inplane_grid,
     regions,
     render,
     t1w_grid,
@@ -35,6 +37,7 @@ from deeprecon.data.simulate.scanner import (
     pose,
 )
 from deeprecon.data.simulate.tuning import draw_tuning, responses
+from deeprecon.hdf5 import reading, writing
 
 
 def generator(seed: int, *names: str) -> Generator:
@@ -172,7 +175,7 @@ def simulate_brain(
     region = label[active]
     x, y = visual_field(grid.world()[active], region, rng)
     tuning = draw_tuning(active, region, x, y, physiology.silent, physiology.response, rng)
-    with replacing(truth) as temporary, h5py.File(temporary, "w") as file:
+    with writing(truth) as file:
         file["active"] = active
         file.create_dataset("region", data=region.tolist(), dtype=h5py.string_dtype())
         for field in ("x", "y", "sigma", "amplitude"):
@@ -180,6 +183,30 @@ def simulate_brain(
         for name, response in responses(tuning, stimuli).items():
             file[f"responses/{name}"] = response
         file.attrs.update(attributes)
+
+
+def session_position(subject: str, session: str, seed: int) -> NDArray[np.float64]:
+    """Where the head lies in a session: translations in mm, rotations in degrees, (6,)."""
+    rng = generator(seed, subject, session, "position")
+    return rng.normal(0, 1, 6) * np.array([2.0, 2.0, 2.0, 1.5, 1.0, 1.0])
+
+
+def simulate_inplane(
+    path: str | os.PathLike[str], subject: str, session: str, voxel_size: float, seed: int
+) -> None:
+    """Write the T2-weighted image in the planes of a session's BOLD runs, with half their voxels.
+
+    Parameters
+    ----------
+    path : NIfTI file
+    voxel_size : of the BOLD runs, mm
+    """
+    grid, rng = inplane_grid(voxel_size), generator(seed, subject, session, "inplane")
+    head_to_scanner = pose(session_position(subject, session, seed), epi_grid(voxel_size).centre)
+    in_head = Grid(grid.shape, np.linalg.inv(head_to_scanner) @ grid.affine)
+    brightness = render(in_head, T2W_SIGNAL, blur_mm=1.0, oversampling=2)
+    brightness = np.maximum(brightness + rng.normal(0, 15, brightness.shape), 0)
+    _write_image(Path(path), brightness.astype(np.float32), grid, np.int16)
 
 
 def simulate_run(
@@ -215,7 +242,7 @@ def simulate_run(
         events = design.perception_events(set_name, stimuli, ids, rng)
         blocks = events[events["event_type"].isin([1, 2])]
         shown = blocks["stimulus_id"]
-    with h5py.File(truth, "r") as file:
+    with reading(truth, "a simulated brain") as file:
         active = file["active"][:]
         known = file[f"responses/{set_name}"][:]
     row = {stimulus_id: i for i, stimulus_id in enumerate(known_ids)}
@@ -229,8 +256,7 @@ def simulate_run(
     end = float(events["onset"].iloc[-1] + events["duration"].iloc[-1])
     times = np.arange(0.0, end, design.REPETITION_TIME)
     percent = neural_signal(blocks, amplitudes, times, physiology.noise, rng)
-    session = generator(seed, run.subject, run.session, "position")
-    offset = session.normal(0, 1, 6) * np.array([2.0, 2.0, 2.0, 1.5, 1.0, 1.0])
+    offset = session_position(run.subject, run.session, seed)
     poses = np.stack(
         [
             pose(offset + step, grid.centre)
@@ -242,6 +268,6 @@ def simulate_run(
         nib.save(bold_image(volumes, grid, design.REPETITION_TIME), temporary)
     with replacing(run.events) as temporary:
         events.to_csv(temporary, sep="\t", index=False, na_rep="n/a")
-    with replacing(motion) as temporary, h5py.File(temporary, "w") as file:
+    with writing(motion) as file:
         file["head_to_scanner"] = poses
         file.attrs.update(attributes)

@@ -1,0 +1,27 @@
+"""Take what quality is drawn on from fMRIPrep: a mean volume, and the T1w image in its space."""
+
+from typing import TYPE_CHECKING
+
+import nibabel as nib
+import numpy as np
+from _job import job
+
+from deeprecon.atomic import replacing
+from deeprecon.data.fmriprep import find_derivatives, find_preproc_t1w
+from deeprecon.preprocess.realign import image_values, load_image
+from deeprecon.preprocess.runs import fmriprep_reference
+
+if TYPE_CHECKING:
+    from snakemake.script import snakemake
+
+with job(snakemake):
+    params, output = snakemake.params, snakemake.output
+    run = find_derivatives(params.derivatives, params.run, params.space)
+    t1w = load_image(find_preproc_t1w(params.derivatives, snakemake.wildcards.subject))
+    reference = fmriprep_reference(load_image(run.bold), params.n_volumes)
+    image_values(t1w)  # a damaged file is refused before anything is written
+    for image, path in ((reference, output.image), (t1w, output.t1w)):
+        with replacing(path) as temporary:
+            nib.save(image, temporary)
+    with replacing(output.matrix) as temporary:
+        np.savetxt(temporary, np.eye(4), header="T1w world (mm) to BOLD reference world (mm)")

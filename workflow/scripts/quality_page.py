@@ -1,0 +1,41 @@
+"""Draw the quality of a subject's scans on one page."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from _job import job
+
+from deeprecon.atomic import replacing
+from deeprecon.preprocess.files import read_voxels
+from deeprecon.preprocess.quality import head_positions, read_quality
+from deeprecon.preprocess.realign import load_image
+from deeprecon.preprocess.rois import combine
+from deeprecon.report.quality import build_quality_page
+
+if TYPE_CHECKING:
+    from snakemake.script import snakemake
+
+with job(snakemake):
+    files, params = snakemake.input, snakemake.params
+    runs = {
+        name: read_quality(path) for name, path in zip(params.runs, files.quality, strict=True)
+    }
+    reference, voxels = load_image(files.reference), read_voxels(files.voxels)
+    page = build_quality_page(
+        study=params.study,
+        subject=snakemake.wildcards.subject,
+        simulated=params.simulated,
+        runs=runs,
+        sets=dict(zip(params.runs, params.sets, strict=True)),
+        reference=reference,
+        t1w=load_image(files.t1w),
+        t1w_to_reference=np.loadtxt(files.matrix),
+        head=head_positions(reference),
+        voxels=voxels,
+        members=combine(voxels.members, params.rois),
+        samples=pd.read_csv(files.sets, sep="\t"),
+        overlaps=pd.read_csv(files.overlaps, sep="\t"),
+    )
+    with replacing(snakemake.output.page) as temporary:
+        temporary.write_text(page, encoding="utf-8")
