@@ -27,7 +27,7 @@ def test_demo_plans_every_stage(project):
     assert jobs["simulate_run"] == jobs["realign_run"] == 27
     assert jobs["decode"] == 7 * 3 + 7  # layers x ROIs, and the control in VC
     assert jobs["reconstruct"] == 3 * 4 + 2 + 2 + 4
-    assert jobs["page"] == jobs["study_page"] == jobs["samples"] == 1
+    assert jobs["page"] == jobs["study_page"] == jobs["samples"] == jobs["quality_page"] == 1
     assert jobs["total"] < 160
 
 
@@ -77,13 +77,96 @@ def test_slurm_profile_is_understood(project):
 
 def test_every_rule_has_an_environment_a_log_and_a_code_digest():
     rules = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    blocks = re.split(r"^ *rule \w+:$", rules, flags=re.M)[1:]
-    assert len(blocks) > 15
-    for block in blocks:
-        for directive in ("log:", "conda:", "code=code(", "script:"):
+    blocks = re.split(r"^ *rule (\w+):$", rules, flags=re.M)[1:]
+    assert len(blocks) > 30
+    for name, block in zip(blocks[::2], blocks[1::2], strict=True):
+        wanted = ["log:", "conda:", "code=code(", "script:"]
+        if name == "fmriprep":  # its environment and its code are the container
+            wanted = ["log:", "shell:"]
+        for directive in wanted:
             assert block.count(directive) == 1, block
-        script = re.search(r'"\.\./scripts/(\w+)\.py"', block)[1]
-        assert f'code=code("{script}"' in block
+        if "script:" in wanted:
+            script = re.search(r'"\.\./scripts/(\w+)\.py"', block)[1]
+            assert f'code=code("{script}"' in block
+
+
+@pytest.fixture(scope="module")
+def ds001506(project):
+    """The files that config/shen2019.yaml looks for, empty, of one session a set."""
+    tasks = {
+        "perceptionNaturalImageTraining01": "perception", "perceptionNaturalImageTest01": "perception",
+        "perceptionArtificialImage01": "perception", "perceptionLetterImage01": "perception",
+        "imagery01": "imagery",
+    }  # fmt: skip
+    bids = project / "data" / "ds001506"
+    for subject in ("sub-01", "sub-02", "sub-03"):
+        for session, task in tasks.items():
+            folder = bids / subject / f"ses-{session}"
+            for number in ("01", "02"):
+                stem = f"func/{subject}_ses-{session}_task-{task}_run-{number}"
+                touch(folder / f"{stem}_bold.nii.gz")
+                touch(folder / f"{stem}_bold.json")
+                touch(folder / f"{stem}_events.tsv")
+            touch(folder / f"anat/{subject}_ses-{session}_inplaneT2.nii.gz")
+        touch(bids / subject / "ses-anatomy/anat" / f"{subject}_ses-anatomy_T1w.nii.gz")
+        for side in ("LH", "RH"):
+            for name in ("V1d", "V1v", "V2d", "V2v", "V3d", "V3v", "hV4", "HVC"):
+                touch(bids / f"sourcedata/{subject}/anat/{subject}_mask_{side}_{name}.nii.gz")
+    for name in ("train", "natural", "shapes", "letters", "imagery"):
+        touch(project / f"data/stimuli/{name}.tsv")
+    touch(project / "license.txt")
+    return project
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def with_input(folder, name, **changes):
+    """config/shen2019.yaml with another kind of input, as a file in the project."""
+    settings = yaml.safe_load((ROOT / "config" / "shen2019.yaml").read_text())
+    settings["input"] = settings["input"] | changes
+    if settings["input"]["kind"] == "bdata":
+        settings["rois"] = {"V1": "V1", "VC": "VC", "LVC": "LVC", "HVC": "HVC"}
+        del settings["input"]["bids"], settings["preprocess"]
+    (folder / name).write_text(yaml.safe_dump(settings, sort_keys=False))
+    return ("-n", "-p", "--cores", "2", "--configfile", name)
+
+
+def test_the_study_of_2019_is_planned_from_raw_scans(ds001506):
+    done = snakemake(ds001506, "-n", "--cores", "2", "--configfile", "config/shen2019.yaml")
+    jobs = planned(done)
+    assert jobs["realign_run"] == 3 * 5 * 2
+    assert jobs["import_stimuli"] == 5
+    assert jobs["samples"] == jobs["quality_page"] == jobs["coregister"] == 3
+    assert "inplaneT2" in done.stdout
+    assert "simulate_run" not in jobs
+
+
+def test_fmriprep_is_run_in_a_container_once_a_subject(ds001506):
+    image = "docker://nipreps/fmriprep:25.0.0"
+    options = {"image": image, "license": "license.txt", "extra": "--fs-no-reconall"}
+    study = with_input(ds001506, "own.yaml", kind="fmriprep", run_fmriprep=options)
+    done = snakemake(ds001506, *study)
+    jobs = planned(done)
+    assert jobs["fmriprep"] == jobs["fmriprep_reference"] == 3
+    assert jobs["read_fmriprep_run"] == 30
+    assert "realign_run" not in jobs
+    command = next(line for line in done.stdout.splitlines() if "apptainer run" in line)
+    for part in (
+        image, "--participant-label", "--fs-license-file", "--output-spaces T1w", "--fs-no-reconall",
+        "--mem-mb '32000'", "--bind", "data/ds001506",
+    ):  # fmt: skip
+        assert part in command, part
+
+
+def test_derivatives_that_are_not_there_are_named_before_any_job(ds001506):
+    study = with_input(ds001506, "own.yaml", kind="fmriprep", fmriprep="derivatives")
+    done = snakemake(ds001506, *study)
+    assert done.returncode != 0
+    assert re.search(r"derivatives: no such folder", done.stdout + done.stderr)
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_conda_environments_pin_what_requirements_pin():
