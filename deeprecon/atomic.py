@@ -12,7 +12,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The folder is made if missing. The temporary name keeps the suffixes of `path`, because
     libraries such as nibabel and Pillow choose the format by them. If the block raises, the
-    temporary file is removed and `path` is left as it was.
+    temporary file is removed and `path` is left as it was; an error of the system that names no
+    other file, such as that of a full disk, then names `path`.
 
     Examples
     --------
@@ -29,5 +30,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,11 +4,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from deeprecon.atomic import replacing
+from deeprecon.hdf5 import reading, writing
 
 Array = NDArray[np.float32]
 
@@ -58,7 +57,7 @@ def write_statistics(
     attributes: Mapping[str, str],
 ) -> None:
     """Write the statistics of all layers: a group each, with `mean`, `sd` and `contrast`."""
-    with replacing(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+    with writing(path, track_order=True) as file:
         for layer, values in statistics.items():
             group = file.create_group(layer)
             group["mean"], group["sd"] = values.mean, values.sd
@@ -68,7 +67,7 @@ def write_statistics(
 
 def read_statistics(path: str | os.PathLike[str]) -> dict[str, LayerStatistics]:
     """Read what `write_statistics` wrote."""
-    with h5py.File(path, "r") as file:
+    with reading(path, "feature statistics") as file:
         return {
             layer: LayerStatistics(group["mean"][:], group["sd"][:], float(group.attrs["contrast"]))
             for layer, group in file.items()

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from deeprecon.atomic import replacing
 from deeprecon.errors import InputError
+from deeprecon.hdf5 import reading, writing
 
 MAX_CHUNK_UNITS = 200_000
 
@@ -44,7 +44,7 @@ def write_features(
     """
     if len(features) != len(stimulus_id):
         raise InputError(f"{path}: {len(features)} feature rows but {len(stimulus_id)} stimuli")
-    with replacing(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+    with writing(path, track_order=True) as file:
         file.create_dataset(
             "features",
             data=np.asarray(features, np.float32),
@@ -70,7 +70,7 @@ def read_features(
     InputError
         If the file lacks one of the stimuli asked for.
     """
-    with h5py.File(path, "r") as file:
+    with reading(path, "features") as file:
         known = [str(name) for name in file["stimulus_id"].asstr()[:]]
         features: NDArray[np.float32] = file["features"][:]
     if stimulus_id is None:

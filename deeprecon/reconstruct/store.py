@@ -11,6 +11,7 @@ from PIL import Image
 
 from deeprecon.atomic import replacing
 from deeprecon.errors import InputError
+from deeprecon.hdf5 import reading, writing
 
 
 def write_reconstruction(
@@ -35,7 +36,7 @@ def write_reconstruction(
     for name, image in zip(stimulus_id, images, strict=True):
         with replacing(Path(folder) / f"{name}.png") as temporary:
             Image.fromarray(image).save(temporary)
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with writing(path) as file:
         file["image"], file["raw"], file["loss"] = images, raw, loss
         file.create_dataset("stimulus_id", data=list(stimulus_id), dtype=h5py.string_dtype())
         file.attrs.update(attributes)
@@ -49,7 +50,7 @@ def read_images(path: str | os.PathLike[str], stimulus_id: Sequence[str]) -> NDA
     InputError
         If a stimulus was not reconstructed.
     """
-    with h5py.File(path, "r") as file:
+    with reading(path, "reconstructions") as file:
         row = {name: i for i, name in enumerate(file["stimulus_id"].asstr()[:])}
         images: NDArray[np.uint8] = file["image"][:]
     missing = [name for name in stimulus_id if name not in row]
