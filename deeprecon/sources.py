@@ -201,7 +201,7 @@ class FmriprepSource(BidsSource):
         """The preprocessed T1w image, or the folder in which it will lie."""
         if self.planned:
             return [self.derivatives / subject]
-        return [find_preproc_t1w(self.derivatives, subject)]
+        return [find_preproc_t1w(self.derivatives, subject, self.space)]
 
 
 class BdataSource:

@@ -68,8 +68,7 @@ def find_derivatives(root: str | os.PathLike[str], run: BoldRun, space: str = "T
     wanted = _raw_entities(run.bold)
     series = [p for p in find_images(folder, "*_desc-preproc_bold") if _raw_entities(p) == wanted]
     named = {path: entities(path.name) or {} for path in series}
-    name, *parts = space.split(":")
-    asked = {"space": name, **dict(part.split("-", 1) for part in parts)}
+    asked = _asked(space)
     found = [path for path in series if asked.items() <= named[path].items()]
     if not found:
         there = ", ".join(sorted({_space(named[path]) for path in series}))
@@ -92,6 +91,12 @@ def find_derivatives(root: str | os.PathLike[str], run: BoldRun, space: str = "T
     )
 
 
+def _asked(space: str) -> dict[str, str]:
+    """Entities of a space in the words of fMRIPrep's options."""
+    name, *parts = space.split(":")
+    return {"space": name, **dict(part.split("-", 1) for part in parts)}
+
+
 def _space(named: Mapping[str, str]) -> str:
     """The space of a file in the words of fMRIPrep's options."""
     parts = [f"{key}-{named[key]}" for key in ("cohort", "res") if key in named]
@@ -107,18 +112,28 @@ def _confounds(folder: Path, stem: str) -> Path:
     raise InputError(f"{paths[0]}: no such file, expected the confounds of the run")
 
 
-def find_preproc_t1w(root: str | os.PathLike[str], subject: str) -> Path:
-    """The preprocessed T1-weighted image of a subject, in its own space.
+def find_preproc_t1w(root: str | os.PathLike[str], subject: str, space: str = "T1w") -> Path:
+    """The preprocessed T1-weighted image of a subject, in its own space or another.
+
+    Parameters
+    ----------
+    root : folder of the derivatives
+    subject : with its prefix
+    space : see `find_derivatives`
 
     Raises
     ------
     InputError
         If there is none, or more than one.
     """
-    folder, kind = subject_folder(root, subject), "*_desc-preproc_T1w"
+    folder, asked = subject_folder(root, subject), _asked(space)
+    kind = "*_desc-preproc_T1w" if space == "T1w" else f"*_space-{asked['space']}*_desc-preproc_T1w"
     found = [*find_images(folder, f"anat/{kind}"), *find_images(folder, f"ses-*/anat/{kind}")]
-    own = [path for path in found if "_space-" not in path.name]
-    return only_image(folder, own, kind)
+    if space == "T1w":
+        found = [path for path in found if "_space-" not in path.name]
+    elif len(found) > 1:
+        found = [path for path in found if asked.items() <= (entities(path.name) or {}).items()]
+    return only_image(folder, found, kind)
 
 
 def timing(run: FmriprepRun, raw_bold: Path) -> tuple[float, float]:

@@ -142,6 +142,10 @@ def test_preprocessed_t1w(tmp_path, session):
     ):
         (folder / f"{stem}_{name}.nii.gz").touch()
     assert find_preproc_t1w(tmp_path, "sub-01") == folder / f"{stem}_desc-preproc_T1w.nii.gz"
+    found = find_preproc_t1w(tmp_path, "sub-01", "MNI152NLin2009cAsym:res-2")
+    assert found == folder / f"{stem}_space-MNI152NLin2009cAsym_desc-preproc_T1w.nii.gz"
+    with pytest.raises(InputError, match="expected one .*space-MNI6.*, found none"):
+        find_preproc_t1w(tmp_path, "sub-01", "MNI6")
     (folder / f"{stem}_acq-x_desc-preproc_T1w.nii.gz").touch()
     with pytest.raises(InputError, match="acq-x_desc-preproc_T1w"):
         find_preproc_t1w(tmp_path, "sub-01")

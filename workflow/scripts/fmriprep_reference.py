@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 with job(snakemake):
     params, output = snakemake.params, snakemake.output
     run = find_derivatives(params.derivatives, params.run, params.space)
-    t1w = load_image(find_preproc_t1w(params.derivatives, snakemake.wildcards.subject))
+    subject = snakemake.wildcards.subject
+    t1w = load_image(find_preproc_t1w(params.derivatives, subject, params.space))
     reference = fmriprep_reference(load_image(run.bold), params.n_volumes)
     image_values(t1w)  # a damaged file is refused before anything is written
     for image, path in ((reference, output.image), (t1w, output.t1w)):
