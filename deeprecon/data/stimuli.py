@@ -9,7 +9,8 @@ import colorsys
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 from deeprecon.atomic import replacing
 from deeprecon.data.events import read_tsv
 from deeprecon.data.photos import TEST_PHOTOS, TRAINING_PHOTOS, load_square
-from deeprecon.errors import InputError
+from deeprecon.errors import InputError, reason
 
 # Order of the stimulus numbers in ds001506: colour by colour, five shapes each.
 COLOURS: dict[str, tuple[int, int, int]] = {
@@ -229,6 +230,9 @@ def import_stimuli(source: str | os.PathLike[str], table: str | os.PathLike[str]
     table : `{folder}/{set}.tsv`; the images go to `{folder}/{set}/`
     """
     stimuli, table = read_stimuli(source), Path(table)
+    for file in stimuli["file"]:
+        with _picture(file):  # all can be opened, before the first is copied
+            pass
     files = {}
     for stimulus_id, file in zip(stimuli["stimulus_id"], stimuli["file"], strict=True):
         files[stimulus_id] = table.parent / table.stem / f"{stimulus_id}{Path(file).suffix}"
@@ -238,11 +242,21 @@ def import_stimuli(source: str | os.PathLike[str], table: str | os.PathLike[str]
     _write_table(table, files, dict(zip(stimuli["stimulus_id"], given, strict=True)))
 
 
+@contextmanager
+def _picture(file: str | Path) -> Iterator[Image.Image]:
+    """An open picture; what Pillow raises of a damaged one does not always name it."""
+    try:
+        with Image.open(file) as image:
+            yield image
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read as a picture ({reason(error)})") from None
+
+
 def _write_table(path: Path, files: Mapping[str, Path], categories: Mapping[str, str]) -> None:
     """Write a stimulus table for images that are in place."""
     rows = []
     for stimulus_id, file in files.items():
-        with Image.open(file) as image:
+        with _picture(file) as image:
             width, height = image.size
         rows.append(
             {
@@ -293,7 +307,7 @@ def load_images(table: pd.DataFrame, size: int) -> NDArray[np.uint8]:
 
 def _load_square(file: str, size: int) -> NDArray[np.uint8]:
     """One image: central square, RGB, resized."""
-    with Image.open(file) as image:
+    with _picture(file) as image:
         rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
     rgb = Image.alpha_composite(white, rgba).convert("RGB")

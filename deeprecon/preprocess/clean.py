@@ -154,8 +154,8 @@ def z_score(data: ArrayLike, baseline: Baseline) -> FloatArray:
     data = np.asarray(data, np.float64)
     reference = _baseline(data, baseline)
     mean, sd = reference.mean(axis=0), reference.std(axis=0)
-    # Rounding leaves equal values a last digit apart.
-    usable = _usable(data, sd > 1e-12 * np.abs(mean), "do not vary over the baseline")
+    # Interpolation in single precision leaves equal values a last digit apart.
+    usable = _usable(data, sd > 1e-6 * np.abs(mean), "do not vary over the baseline")
     scores = np.zeros_like(data)
     scores[:, usable] = (data[:, usable] - mean[usable]) / sd[usable]
     return scores

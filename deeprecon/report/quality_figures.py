@@ -195,7 +195,7 @@ def plot_overview(
             axis.set_ylabel(label)
             axis.margins(x=0.01)
         axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes[-1].set_xlabel("run (in the order of the table); vertical lines: sessions")
+        axes[-1].set_xlabel("run (in the order of this page); vertical lines: sessions")
         handles = [mpl.lines.Line2D([], [], color=colour[n], marker="o", ls="", label=n)
                    for n in names]  # fmt: skip
         ring_mark = mpl.lines.Line2D(

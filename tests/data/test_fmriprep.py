@@ -90,10 +90,10 @@ def test_resolutions(tmp_path):
     found = find_derivatives(tmp_path / "out", raw_run(tmp_path), "MNI:res-2")
     assert found.bold.name == f"{STEM}_space-MNI_res-2_desc-preproc_bold.nii.gz"
     assert found.mask.name == f"{STEM}_space-MNI_res-2_desc-brain_mask.nii.gz"
-    with pytest.raises(InputError, match="run-01 is there in MNI:res-1, MNI:res-2, expected one$"):
+    with pytest.raises(InputError, match=r"run-01 is there in MNI:res-1, MNI:res-2, expected one$"):
         find_derivatives(tmp_path / "out", raw_run(tmp_path), "MNI")
     with pytest.raises(
-        InputError, match="no .*space-MNI:res-3.*; found space MNI:res-1, MNI:res-2"
+        InputError, match=r"no .*space-MNI:res-3.*; found space MNI:res-1, MNI:res-2"
     ):
         find_derivatives(tmp_path / "out", raw_run(tmp_path), "MNI:res-3")
 
@@ -144,7 +144,7 @@ def test_preprocessed_t1w(tmp_path, session):
     assert find_preproc_t1w(tmp_path, "sub-01") == folder / f"{stem}_desc-preproc_T1w.nii.gz"
     found = find_preproc_t1w(tmp_path, "sub-01", "MNI152NLin2009cAsym:res-2")
     assert found == folder / f"{stem}_space-MNI152NLin2009cAsym_desc-preproc_T1w.nii.gz"
-    with pytest.raises(InputError, match="expected one .*space-MNI6.*, found none"):
+    with pytest.raises(InputError, match=r"expected one .*space-MNI6.*, found none"):
         find_preproc_t1w(tmp_path, "sub-01", "MNI6")
     (folder / f"{stem}_acq-x_desc-preproc_T1w.nii.gz").touch()
     with pytest.raises(InputError, match="acq-x_desc-preproc_T1w"):

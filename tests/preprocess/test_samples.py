@@ -106,9 +106,7 @@ def test_preprocess_run_is_the_chain_of_2019():
 
 def samples(series, motion, onsets, durations, rest_end=32, start=0.0, **steps):
     cleaning = Cleaning(**steps)
-    return preprocess_run(
-        series, motion, TR, onsets, durations, rest_end, cleaning, start=start
-    )[0]
+    return preprocess_run(series, motion, TR, onsets, durations, rest_end, cleaning, start=start)[0]
 
 
 @pytest.mark.parametrize(

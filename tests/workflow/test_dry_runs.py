@@ -94,10 +94,12 @@ def test_every_rule_has_an_environment_a_log_and_a_code_digest():
 def ds001506(project):
     """The files that config/shen2019.yaml looks for, empty, of one session a set."""
     tasks = {
-        "perceptionNaturalImageTraining01": "perception", "perceptionNaturalImageTest01": "perception",
-        "perceptionArtificialImage01": "perception", "perceptionLetterImage01": "perception",
+        "perceptionNaturalImageTraining01": "perception",
+        "perceptionNaturalImageTest01": "perception",
+        "perceptionArtificialImage01": "perception",
+        "perceptionLetterImage01": "perception",
         "imagery01": "imagery",
-    }  # fmt: skip
+    }
     bids = project / "data" / "ds001506"
     for subject in ("sub-01", "sub-02", "sub-03"):
         for session, task in tasks.items():
@@ -155,8 +157,8 @@ def test_fmriprep_is_run_in_a_container_once_a_subject(ds001506):
     assert "realign_run" not in jobs
     command = next(line for line in done.stdout.splitlines() if "apptainer run" in line)
     for part in (
-        image, "--participant-label", "--fs-license-file", "--output-spaces T1w", "--fs-no-reconall",
-        "--mem-mb '32000'", "--bind", "data/ds001506",
+        image, "--participant-label", "--fs-license-file", "--output-spaces T1w",
+        "--fs-no-reconall", "--mem-mb '32000'", "--bind", "data/ds001506",
     ):  # fmt: skip
         assert part in command, part
 

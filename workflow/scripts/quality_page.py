@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     files, params = snakemake.input, snakemake.params
-    runs = {
-        name: read_quality(path) for name, path in zip(params.runs, files.quality, strict=True)
-    }
+    runs = {name: read_quality(path) for name, path in zip(params.runs, files.quality, strict=True)}
     reference, voxels = load_image(files.reference), read_voxels(files.voxels)
     page = build_quality_page(
         study=params.study,
