@@ -1,6 +1,31 @@
-import numpy as np
+from dataclasses import replace
 
-from deeprecon.preprocess.quality import framewise_displacement, temporal_snr
+import h5py
+import nibabel as nib
+import numpy as np
+import pytest
+from nibabel.affines import apply_affine
+
+from deeprecon.errors import InputError
+from deeprecon.preprocess.quality import (
+    HeadGrid,
+    RunQuality,
+    dvars,
+    flags,
+    framewise_displacement,
+    head_positions,
+    measures,
+    read_quality,
+    rms_displacement,
+    rules,
+    run_quality,
+    spikes,
+    temporal_snr,
+    write_quality,
+)
+from tests.preprocess.phantom import head, oblique_affine, rigid, scan
+
+VOXEL = 3.0  # mm, that the runs below are judged with
 
 
 def test_framewise_displacement_adds_translations_and_arcs():
@@ -12,6 +37,26 @@ def test_framewise_displacement_adds_translations_and_arcs():
     np.testing.assert_allclose(framewise_displacement(motion, radius=80), [0, 1.08, 0, 0.82])
 
 
+def test_rms_displacement_is_that_of_points_all_over_a_ball():
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-80, 80, (400_000, 3))
+    points = points[np.linalg.norm(points, axis=1) < 80]
+    motion = rng.normal(0, 1, (5, 6)) * [3, 3, 3, 0.1, 0.1, 0.1]
+    for parameters, found in zip(motion, rms_displacement(motion), strict=True):
+        moved = apply_affine(rigid(parameters), points) - points
+        assert found == pytest.approx(np.sqrt((moved**2).sum(axis=1).mean()), rel=5e-3)
+
+
+def test_dvars_is_in_percent_of_the_signal_after_the_lead_in():
+    rng = np.random.default_rng(0)
+    series = 400 + rng.normal(0, 3, (9, 50))
+    series[:2] += 300
+    steps = np.sqrt(((series[1:] - series[:-1]) ** 2).mean(axis=1))
+    found = dvars(series, n_lead_in=2)
+    assert np.isnan(found[0])
+    np.testing.assert_allclose(found[1:], 100 * steps / np.median(series[2:].mean(axis=0)))
+
+
 def test_temporal_snr_of_known_noise():
     rng = np.random.default_rng(0)
     data = np.column_stack([500 + 10 * rng.normal(size=20_000), 80 + 4 * rng.normal(size=20_000)])
@@ -21,3 +66,224 @@ def test_temporal_snr_of_known_noise():
 def test_temporal_snr_is_mean_over_population_deviation():
     assert temporal_snr([[1.0], [3.0]]) == 2
     np.testing.assert_array_equal(temporal_snr(np.full((7, 2), 0.1)), 0)
+
+
+@pytest.mark.parametrize("zooms", [(4, 4, 4), (2, 2, 4), (3, 3, 7)])
+def test_points_lie_all_over_the_head_and_nowhere_else(zooms):
+    shape = tuple(int(180 / zoom) for zoom in zooms)
+    affine = oblique_affine(shape, zooms, (8, -3, 2))
+    found = head_positions(nib.Nifti1Image(scan(head, shape, affine), affine), spacing=4.0)
+    steps = np.maximum(1, np.rint(4.0 / np.array(zooms)))
+    np.testing.assert_allclose(nib.affines.voxel_sizes(found.affine), steps * zooms, rtol=1e-6)
+    assert found.mask.sum() == len(found.xyz)
+    everywhere = apply_affine(found.affine, np.indices(found.shape).reshape(3, -1).T)
+    np.testing.assert_allclose(found.xyz, everywhere[found.mask.ravel()])
+    true = head(everywhere) > 300
+    assert (true == found.mask.ravel()).mean() > 0.97
+    np.testing.assert_allclose(found.xyz.mean(axis=0), everywhere[true].mean(axis=0), atol=1.5)
+
+
+def test_no_head_is_refused():
+    with pytest.raises(InputError, match="all values are 7, expected a head"):
+        head_positions(nib.Nifti1Image(np.full((8, 8, 8), 7, np.float32), np.eye(4)))
+    with pytest.raises(InputError, match=r"shape \(8, 8, 8, 2\), expected three dimensions"):
+        head_positions(nib.Nifti1Image(np.ones((8, 8, 8, 2), np.float32), np.eye(4)))
+
+
+def grid(n_points):
+    """Points one above the other, 4 mm apart."""
+    affine = np.diag([4.0, 4, 4, 1])
+    xyz = np.column_stack([np.zeros((n_points, 2)), 4.0 * np.arange(n_points)])
+    return HeadGrid(affine, (1, 1, n_points), np.ones((1, 1, n_points), bool), xyz)
+
+
+def signal(n_volumes=60, n_points=40, seed=0):
+    rng = np.random.default_rng(seed)
+    return (500 + rng.normal(0, 5, (n_volumes, n_points))).astype(np.float32)
+
+
+STILL = np.zeros((60, 6))
+
+
+def test_quality_leaves_lead_in_trend_and_points_outside_out():
+    series = signal()
+    series += np.linspace(0, 50, 60)[:, None]
+    series[:4] *= 3
+    series[30, 5] = np.nan
+    found = run_quality(series, STILL, repetition_time=2.0, lead_in=8.0, head=grid(40))
+    assert found.n_lead_in == 4
+    assert np.flatnonzero(np.isnan(found.mean)).tolist() == [5]
+    assert np.nanmedian(found.temporal_snr) == pytest.approx(525 / 5, rel=0.1)
+    np.testing.assert_allclose(found.mean[0], series[4:, 0].mean(), rtol=1e-5)
+    assert found.global_signal.shape == found.dvars.shape == (60,)
+
+
+def test_carpet_goes_from_the_top_down_in_twentieths_of_a_percent():
+    series = np.full((60, 40), 500, np.float32) + signal() * 1e-6
+    series[20:, 39] *= 1.03  # the highest point
+    found = run_quality(series, STILL, 2.0, 0.0, grid(40))
+    assert found.carpet.shape == (60, 40)
+    mean = 500 * (20 + 40 * 1.03) / 60
+    change = 100 * (500 * 1.03 / mean - 1)
+    assert found.carpet[30, 0] == pytest.approx(change / 0.05, abs=1)
+    assert np.abs(found.carpet[:, 1:]).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"series": signal(n_points=39)}, r"series: shape \(60, 39\), expected \(any, 40\)"),
+        ({"motion": STILL[1:]}, r"motion: shape \(59, 6\), expected \(60, 6\)"),
+        ({"motion": np.where(np.arange(60)[:, None] == 7, np.nan, STILL)}, "motion: row 7 holds"),
+        ({"lead_in": 114.0}, "60 volumes, expected at least 4 after 57 of lead-in"),
+        ({"series": np.full((60, 40), np.nan)}, "none of 40 points of the head is inside all"),
+        ({"series": -signal()}, "median signal of the head -.*, expected more than 0"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(changes, message):
+    given = {"series": signal(), "motion": STILL, "lead_in": 8.0} | changes
+    with pytest.raises(InputError, match=message):
+        run_quality(repetition_time=2.0, head=grid(40), **given)
+
+
+def test_quality_comes_back_from_the_file(tmp_path):
+    written = run_quality(signal(), STILL, 2.0, 8.0, grid(40))
+    write_quality(tmp_path / "q.h5", written, {"study": "x"})
+    found = read_quality(tmp_path / "q.h5")
+    for name, value in vars(written).items():
+        np.testing.assert_array_equal(getattr(found, name), value)
+        assert type(getattr(found, name)) is type(value)
+    with h5py.File(tmp_path / "q.h5", "a") as file:
+        assert file.attrs["study"] == "x"
+        del file["dvars"]
+    with pytest.raises(InputError, match=r"q.h5: no 'dvars', expected the quality of a run"):
+        read_quality(tmp_path / "q.h5")
+
+
+def plain(seed=0) -> RunQuality:
+    """A run that breaks no rule."""
+    motion = np.cumsum(np.random.default_rng(seed).normal(0, 0.002, (60, 6)), axis=0)
+    motion[:, 3:] /= 50
+    return run_quality(signal(seed=seed), motion, 2.0, 8.0, grid(40))
+
+
+def seven():
+    """Seven runs of a session that break no rule."""
+    return {f"ses-a_task-b_run-{i:02d}": plain(i) for i in range(1, 8)}
+
+
+def rocking(run):
+    """The head rocks by 0.6 mm in every volume."""
+    motion = run.motion.copy()
+    motion[::2, 0] += 0.6
+    return replace(run, motion=motion, framewise_displacement=framewise_displacement(motion))
+
+
+def often(run):
+    """A fifth of a millimetre on average, but 0.6 mm in every fourth volume."""
+    displacement = np.where(np.arange(60) % 4 == 0, 0.6, 0.01)
+    return replace(run, framewise_displacement=displacement)
+
+
+def moved(by, volumes=slice(None)):
+    def change(run):
+        motion = run.motion.copy()
+        motion[volumes, 1] += by
+        return replace(run, motion=motion)
+
+    return change
+
+
+def jerks(run):
+    values = run.dvars.copy()
+    values[10:60:10] *= 2
+    return replace(run, dvars=values)
+
+
+def jolt(run):
+    values = run.dvars.copy()
+    values[30] = 6 * np.nanmedian(values)
+    return replace(run, dvars=values)
+
+
+def noisy(run):
+    return replace(run, temporal_snr=run.temporal_snr * 0.6)
+
+
+def bright(run):
+    return replace(run, mean=run.mean * 1.15)
+
+
+def cut(run):
+    mean = run.mean.copy()
+    mean[:5] = np.nan
+    return replace(run, mean=mean)
+
+
+BROKEN = {
+    "mean_fd": (rocking, {"mean_fd", "large_fd"}),  # it cannot be without the other
+    "large_fd": (often, {"large_fd"}),
+    "movement": (moved(3.3, slice(50, None)), {"movement"}),
+    "distance": (moved(21.0), {"distance"}),
+    "spikes": (jerks, {"spikes"}),
+    "dvars_peak": (jolt, {"dvars_peak"}),
+    "tsnr_loss": (noisy, {"tsnr_loss"}),
+    "brightness": (bright, {"brightness"}),
+    "outside": (cut, {"outside"}),
+}
+
+
+def test_every_rule_is_tried_below():
+    assert [rule.name for rule in rules(measures(seven()), VOXEL)] == list(BROKEN)
+
+
+def test_runs_that_break_no_rule_are_not_flagged():
+    assert flags(seven(), VOXEL).empty
+    assert flags({}, VOXEL).empty
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_rule_flags_its_run_and_no_other(name):
+    spoil, expected = BROKEN[name]
+    runs = seven()
+    runs["ses-a_task-b_run-03"] = spoil(runs["ses-a_task-b_run-03"])
+    found = flags(runs, VOXEL)
+    assert set(found["run"]) == {"ses-a_task-b_run-03"}
+    assert set(found["rule"]) == expected
+    assert (found["value"] > found["threshold"]).all()
+
+
+def test_a_measure_at_its_threshold_is_not_flagged():
+    runs = seven()
+    displacement = np.full(60, 0.5)
+    runs["ses-a_task-b_run-02"] = replace(
+        runs["ses-a_task-b_run-02"], framewise_displacement=displacement
+    )
+    assert measures(runs).loc["ses-a_task-b_run-02", "mean_fd"] == 0.5
+    assert flags(runs, VOXEL).empty
+
+
+def test_too_few_runs_tell_nothing_of_what_is_usual():
+    runs = dict(list(seven().items())[:4])
+    runs["ses-a_task-b_run-01"] = noisy(runs["ses-a_task-b_run-01"])
+    assert measures(runs)["tsnr_loss"].isna().all()
+    two = {name: runs[name] for name in list(runs)[:2]}
+    two["ses-a_task-b_run-01"] = bright(two["ses-a_task-b_run-01"])
+    assert measures(two)["brightness"].isna().all()
+    assert flags(runs, VOXEL).empty and flags(two, VOXEL).empty
+
+
+def test_brightness_is_compared_within_a_session():
+    """Another day's gain is no fault."""
+    other = {name.replace("ses-a", "ses-b"): bright(run) for name, run in seven().items()}
+    assert flags(seven() | other, VOXEL).empty
+
+
+def test_spikes_need_to_be_large_as_well_as_rare():
+    run = plain()
+    still = replace(run, dvars=np.where(np.arange(60) % 2, 1.0, 1.0001))
+    values = still.dvars.copy()
+    values[30] = 1.4  # many robust SDs, but not 1.5 times the usual
+    assert not spikes(replace(still, dvars=values)).any()
+    values[30] = 1.6
+    assert np.flatnonzero(spikes(replace(still, dvars=values))).tolist() == [26]
