@@ -302,8 +302,10 @@ def scale(n_volumes: int, seed: int) -> Iterator[str]:
     yield f"{n_volumes} volumes of 96 x 96 x 76 voxels of 2 mm, int16, read from an uncompressed"
     yield "file volume by volume, estimated against a reference volume by gauss_newton:"
     yield ""
-    yield "| wall s | CPU s | s / volume | peak RSS MB | of it before the start MB "
-    yield "| displacement RMS mm | translation RMS mm | rotation RMS deg |"
+    yield (
+        "| wall s | CPU s | s / volume | peak RSS MB | of it before the start MB "
+        "| displacement RMS mm | translation RMS mm | rotation RMS deg |"
+    )
     yield "|--:|--:|--:|--:|--:|--:|--:|--:|"
     yield (
         f"| {wall:.1f} | {cpu:.1f} | {wall / n_volumes:.3f} | {_peak_megabytes():.0f} "
@@ -329,7 +331,7 @@ def machine() -> str:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"{package} not installed")
-    return f"{date.today()}, {cpu}, one thread; {', '.join(versions)}."
+    return f"{date.today()}, {cpu}, one thread, a shared machine; {', '.join(versions)}."
 
 
 def main() -> None:
