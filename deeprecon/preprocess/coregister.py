@@ -17,8 +17,9 @@ from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from deeprecon.data.images import check_volume, image_values
 from deeprecon.errors import InputError
-from deeprecon.preprocess.realign import FloatArray, check_volume, image_values
+from deeprecon.preprocess.rigid import FloatArray
 
 # Two levels, because a third lost small BOLD grids (40x40x20 of 4 mm) in every fourth trial.
 GREEDY = "-d 3 -a -m NMI -dof 6 -ia-identity -n 100x100 -seed 1 -threads 1 -V 0"

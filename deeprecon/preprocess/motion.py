@@ -12,18 +12,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from deeprecon.data.images import image_values, read_volumes
 from deeprecon.errors import InputError
 from deeprecon.preprocess.coregister import coregister, mutual_information, run_greedy
-from deeprecon.preprocess.realign import (
-    FloatArray,
-    estimate_motion,
-    estimate_offset,
-    grid_centre,
-    image_values,
-    motion_matrix,
-    read_volumes,
-    run_reference,
-)
+from deeprecon.preprocess.realign import estimate_motion, estimate_offset, run_reference
+from deeprecon.preprocess.rigid import FloatArray, grid_centre, motion_matrix
 
 METHODS = ("gauss_newton", "greedy", "none")
 

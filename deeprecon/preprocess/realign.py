@@ -7,34 +7,32 @@ with one global intensity gain. The increments are taken on the side of the refe
 ("inverse compositional", Baker & Matthews 2004, International Journal of Computer Vision
 56:221-255), so that its gradient is computed once for all volumes. Tukey's weights leave out
 what no motion explains, such as slices spoilt by a jerk.
-
-Convention, used by all of `deeprecon.preprocess`: the motion of a volume is the rigid transform
-that maps world coordinates of the reference (scanner RAS, mm) to the world coordinates at which
-the same tissue lies in that volume. Its parameters are (trans_x, trans_y, trans_z, rot_x, rot_y,
-rot_z), mm and radians, about a centre that stays the same for all volumes: see `motion_matrix`.
-A head that moves up between the reference and the volume has a positive trans_z.
 """
 
 import logging
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from os import PathLike
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
 from sklearn.preprocessing import PolynomialFeatures
 
-from deeprecon.errors import InputError, reason
-
-FloatArray = NDArray[np.float64]
+from deeprecon.data.images import check_volume, read_volumes
+from deeprecon.errors import InputError
+from deeprecon.preprocess.rigid import (
+    FloatArray,
+    evaluate_spline,
+    grid_centre,
+    motion_matrix,
+    motion_parameters,
+    resample_at,
+    spline_coefficients,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -48,176 +46,6 @@ SIGNAL_SHARE = 0.2
 N_POINTS = 10_000
 OFFSET_GAIN_ORDER = 3
 EDGE_SDS = 1.5  # standard deviations of the smoothing kernel
-
-
-def grid_centre(shape: tuple[int, ...], affine: ArrayLike) -> FloatArray:
-    """World coordinates (3,) in mm of the centre of a voxel grid.
-
-    >>> grid_centre((3, 5, 7), np.diag([2.0, 2.0, 2.0, 1.0]))
-    array([2., 4., 6.])
-    """
-    centre: FloatArray = apply_affine(affine, (np.asarray(shape[:3]) - 1) / 2)
-    return centre
-
-
-def motion_matrix(parameters: ArrayLike, centre: ArrayLike) -> FloatArray:
-    """World-to-world matrix of six motion parameters.
-
-    The matrix maps a point x of the reference to ``centre + t + Rx @ Ry @ Rz @ (x - centre)`` in
-    the volume, with right-handed rotations about the world's axes through the centre.
-
-    Parameters
-    ----------
-    parameters : (6,) array
-        Translations x, y, z in mm, then rotations about x, y, z in radians.
-    centre : (3,) array
-        Centre of the rotations in mm, see `grid_centre`.
-
-    Returns
-    -------
-    (4, 4) float64 array
-
-    Examples
-    --------
-    >>> motion_matrix([1, 0, 0, 0, 0, np.pi / 2], centre=[0, 0, 0]).round(3) @ [5, 0, 0, 1]
-    array([1., 5., 0., 1.])
-    """
-    parameters = np.asarray(parameters, np.float64)
-    centre = np.asarray(centre, np.float64)
-    rotation = Rotation.from_euler("XYZ", parameters[3:]).as_matrix()
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation
-    matrix[:3, 3] = centre + parameters[:3] - rotation @ centre
-    return matrix
-
-
-def motion_parameters(matrix: ArrayLike, centre: ArrayLike) -> FloatArray:
-    """Six motion parameters of a rigid world-to-world matrix: the inverse of `motion_matrix`.
-
-    >>> motion_parameters(motion_matrix([1, 2, 3, 0.1, 0.2, 0.3], [4, 5, 6]), [4, 5, 6]).round(6)
-    array([1. , 2. , 3. , 0.1, 0.2, 0.3])
-    """
-    matrix = np.asarray(matrix, np.float64)
-    translation = apply_affine(matrix, np.asarray(centre, np.float64)) - centre
-    angles = Rotation.from_matrix(matrix[:3, :3]).as_euler("XYZ")
-    return np.concatenate([translation, angles])
-
-
-def resample_at(volume: ArrayLike, voxel_coordinates: ArrayLike) -> NDArray[np.float32]:
-    """Values of a volume at fractional voxel positions, by cubic splines.
-
-    Parameters
-    ----------
-    volume : (x, y, z) array
-    voxel_coordinates : (n, 3) array
-        Positions in units of voxels; integers are the voxels' centres.
-
-    Returns
-    -------
-    (n,) float32 array
-        A voxel reaches half a voxel to each side of its centre: beyond the outermost voxels'
-        edges the value is NaN, between their centres and their edges it is that at the centre.
-    """
-    coefficients = _spline(np.asarray(volume, np.float32))
-    return _evaluate(coefficients, np.asarray(voxel_coordinates, np.float64).T)
-
-
-def _spline(volume: NDArray[np.float32]) -> FloatArray:
-    """Cubic spline coefficients of a volume, reflected about its outermost voxel centres."""
-    coefficients: FloatArray = ndimage.spline_filter(volume, order=3, mode="mirror")
-    return coefficients
-
-
-def _evaluate(coefficients: FloatArray, ijk: FloatArray) -> NDArray[np.float32]:
-    """Spline values at positions `ijk` (3, n): NaN outside, see `resample_at`."""
-    last = np.array(coefficients.shape)[:, None] - 1
-    values: NDArray[np.float32] = ndimage.map_coordinates(
-        coefficients, np.clip(ijk, 0, last), np.float32, order=3, mode="mirror", prefilter=False
-    )
-    values[((ijk < -0.5) | (ijk > last + 0.5)).any(axis=0)] = np.nan
-    return values
-
-
-def load_image(path: str | PathLike[str]) -> nib.spatialimages.SpatialImage:
-    """Open a NIfTI image without reading its values.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or no image.
-    """
-    with readable_image(path):
-        img = nib.load(path)
-    if not isinstance(img, nib.spatialimages.SpatialImage):
-        raise InputError(f"{path}: not an image of a volume")
-    return img
-
-
-@contextmanager
-def readable_image(path: str | PathLike[str]) -> Iterator[None]:
-    """Turn what nibabel raises of a missing, damaged or cut off image into an InputError."""
-    try:
-        yield
-    except InputError:
-        raise
-    # nibabel reads values late, and what it raises depends on where the damage is.
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        zlib.error,
-        nib.filebasedimages.ImageFileError,
-        nib.spatialimages.HeaderDataError,
-    ) as error:
-        why = reason(error)
-        raise InputError(f"{path}: cannot be read as an image ({why})") from None
-
-
-def image_values(
-    img: nib.spatialimages.SpatialImage, dtype: DTypeLike | None = None
-) -> NDArray[Any]:
-    """All values of an image, scaled.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged or cut off.
-    """
-    with readable_image(img.get_filename() or "image"):
-        return np.asarray(img.dataobj, dtype)
-
-
-def read_volumes(img: nib.spatialimages.SpatialImage) -> Iterator[NDArray[np.float32]]:
-    """Yield the volumes of a run one by one, scaled, so that memory stays at one volume.
-
-    Raises
-    ------
-    InputError
-        If the image is not 4-D, cut off, or a volume holds NaN or infinity or the same value
-        everywhere.
-    """
-    name = img.get_filename() or "image"
-    if img.ndim != 4:
-        raise InputError(f"{name}: shape {img.shape}, expected a run with four dimensions")
-    if nib.is_proxy(img.dataobj) and img.get_filename():
-        # An open file goes on where it stands; otherwise each volume of a compressed run would be
-        # reached by decompressing all that lie before it.
-        img = nib.load(name, keep_file_open=True)  # type: ignore[assignment]
-    for i in range(img.shape[3]):
-        with readable_image(name):
-            volume = np.asarray(img.dataobj[..., i], np.float32)
-        check_volume(volume, f"{name}: volume {i}")
-        yield volume
-
-
-def check_volume(volume: NDArray[np.floating], name: str) -> None:
-    """Refuse a volume that cannot be registered."""
-    if volume.ndim != 3 or min(volume.shape) < 3:
-        raise InputError(f"{name}: shape {volume.shape}, expected 3 dimensions of >= 3 voxels")
-    if not np.isfinite(volume).all():
-        raise InputError(f"{name}: holds NaN or infinite values")
-    if volume.min() == volume.max():
-        raise InputError(f"{name}: holds {volume.flat[0]:g} everywhere, expected a brain image")
 
 
 def _without_empty_faces(
@@ -305,12 +133,12 @@ class _Level:
         self, volume: NDArray[np.floating], affine: FloatArray, matrix: FloatArray
     ) -> FloatArray | None:
         """Improve the motion `matrix` of a volume; None if that does not converge."""
-        coefficients = _spline(_smooth(volume, affine, self.fwhm))
+        coefficients = spline_coefficients(_smooth(volume, affine, self.fwhm))
         to_voxels = np.linalg.inv(affine)
         trust = np.ones(len(self.points))
         for _ in range(MAX_ITERATIONS):
             ijk = apply_affine(to_voxels @ matrix, self.points).T
-            values = np.nan_to_num(_evaluate(coefficients, ijk))
+            values = np.nan_to_num(evaluate_spline(coefficients, ijk))
             weights = _edge_weights(ijk, volume.shape, affine, self.fwhm)
             weighted = self.design.T * (weights * trust)
             solution = np.linalg.lstsq(weighted @ self.design, weighted @ values, rcond=1e-10)[0]
@@ -329,10 +157,10 @@ class _Level:
         self, volume: NDArray[np.floating], affine: FloatArray, matrix: FloatArray
     ) -> float:
         """Correlation of the volume, as placed, with the intensity times its best gain."""
-        coefficients = _spline(_smooth(volume, affine, self.fwhm))
+        coefficients = spline_coefficients(_smooth(volume, affine, self.fwhm))
         ijk = apply_affine(np.linalg.inv(affine) @ matrix, self.points).T
         seen = _edge_weights(ijk, volume.shape, affine, self.fwhm) > 0
-        values, intensity = _evaluate(coefficients, ijk[:, seen]), self.design[seen, 6:]
+        values, intensity = evaluate_spline(coefficients, ijk[:, seen]), self.design[seen, 6:]
         gain = np.linalg.lstsq(intensity, values, rcond=None)[0]
         return float(np.corrcoef(intensity @ gain, values)[0, 1])
 

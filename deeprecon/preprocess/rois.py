@@ -13,9 +13,9 @@ import pandas as pd
 from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 
+from deeprecon.data.images import image_values, load_image
 from deeprecon.data.selection import evaluate
 from deeprecon.errors import InputError
-from deeprecon.preprocess.realign import image_values, load_image
 
 Members = dict[str, NDArray[np.bool_]]
 

@@ -15,20 +15,13 @@ from numpy.typing import NDArray
 from deeprecon.data.bids import repetition_time, slice_times
 from deeprecon.data.events import read_tsv
 from deeprecon.data.fmriprep import FmriprepRun, timing
+from deeprecon.data.images import image_values, load_image, read_volumes, readable_image
 from deeprecon.errors import InputError
 from deeprecon.preprocess.confounds import MOTION6, read_confounds
 from deeprecon.preprocess.files import motion_table
 from deeprecon.preprocess.motion import run_motion
 from deeprecon.preprocess.quality import HeadGrid, RunQuality, run_quality
-from deeprecon.preprocess.realign import (
-    FloatArray,
-    grid_centre,
-    image_values,
-    load_image,
-    motion_parameters,
-    read_volumes,
-    readable_image,
-)
+from deeprecon.preprocess.rigid import FloatArray, grid_centre, motion_parameters
 from deeprecon.preprocess.slices import correct_slice_times
 from deeprecon.preprocess.voxels import voxel_time_series
 

@@ -7,7 +7,7 @@ from nibabel.affines import apply_affine
 from numpy.typing import ArrayLike, NDArray
 
 from deeprecon.errors import InputError
-from deeprecon.preprocess.realign import resample_at
+from deeprecon.preprocess.rigid import resample_at
 
 
 def voxel_time_series(

@@ -12,7 +12,8 @@ from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
 from deeprecon import __version__
-from deeprecon.preprocess.quality import CARPET_STEP, HeadGrid, RunQuality, flags, measures, rules
+from deeprecon.preprocess.outliers import flags, measures, rules
+from deeprecon.preprocess.quality import CARPET_STEP, HeadGrid, RunQuality
 from deeprecon.preprocess.rois import Members, VoxelTable
 from deeprecon.report.page import template
 from deeprecon.report.quality_figures import (

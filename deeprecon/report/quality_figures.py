@@ -22,14 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial import KDTree
 
-from deeprecon.preprocess.quality import (
-    CARPET_STEP,
-    HeadGrid,
-    Rule,
-    RunQuality,
-    session_of,
-    spikes,
-)
+from deeprecon.preprocess.outliers import Rule, session_of, spikes
+from deeprecon.preprocess.quality import CARPET_STEP, HeadGrid, RunQuality
 from deeprecon.preprocess.rois import Members, VoxelTable
 
 FloatArray = NDArray[np.float64]

@@ -5,7 +5,7 @@ from nibabel.affines import apply_affine
 
 from deeprecon.errors import InputError
 from deeprecon.preprocess.motion import run_motion
-from deeprecon.preprocess.realign import grid_centre
+from deeprecon.preprocess.rigid import grid_centre
 from tests.preprocess.phantom import displacement, head, oblique_affine, rigid, scan, t1w_head
 
 SHAPE = (36, 40, 22)

@@ -7,18 +7,10 @@ import pytest
 from nibabel.affines import apply_affine
 from scipy.interpolate import CubicSpline
 
+from deeprecon.data.images import load_image, read_volumes
 from deeprecon.errors import InputError
-from deeprecon.preprocess.realign import (
-    estimate_motion,
-    grid_centre,
-    load_image,
-    motion_matrix,
-    motion_parameters,
-    read_volumes,
-    realign,
-    resample_at,
-    run_reference,
-)
+from deeprecon.preprocess.realign import estimate_motion, realign, run_reference
+from deeprecon.preprocess.rigid import grid_centre, motion_matrix, motion_parameters, resample_at
 from tests.preprocess.phantom import (
     displacement,
     head,

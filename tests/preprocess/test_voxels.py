@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from nibabel.affines import apply_affine
 
+from deeprecon.data.images import read_volumes
 from deeprecon.errors import InputError
-from deeprecon.preprocess.realign import read_volumes
 from deeprecon.preprocess.voxels import voxel_time_series
 from tests.preprocess.phantom import int16_image, oblique_affine, rigid, scan
 

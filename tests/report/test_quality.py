@@ -10,7 +10,8 @@ import pytest
 from nibabel.affines import apply_affine
 from PIL import Image
 
-from deeprecon.preprocess.quality import flags, head_positions, measures, rules, run_quality
+from deeprecon.preprocess.outliers import flags, measures, rules
+from deeprecon.preprocess.quality import head_positions, run_quality
 from deeprecon.preprocess.rois import VoxelTable, overlaps
 from deeprecon.report.quality import build_quality_page
 from deeprecon.report.quality_figures import (

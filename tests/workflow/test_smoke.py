@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from deeprecon.data.bdata import read_bdata
-from deeprecon.preprocess.realign import grid_centre, motion_matrix, motion_parameters
+from deeprecon.preprocess.rigid import grid_centre, motion_matrix, motion_parameters
 from tests.conftest import copy_project, snakemake
 
 pytestmark = pytest.mark.smoke

@@ -12,16 +12,11 @@ from nibabel.affines import apply_affine
 
 from deeprecon.data.bdata import BData, read_bdata, write_bdata
 from deeprecon.data.events import read_events
+from deeprecon.data.images import load_image, read_volumes
 from deeprecon.preprocess.assemble import run_samples
 from deeprecon.preprocess.files import read_series
 from deeprecon.preprocess.presets import PRESETS
-from deeprecon.preprocess.realign import (
-    grid_centre,
-    load_image,
-    motion_matrix,
-    read_volumes,
-    resample_at,
-)
+from deeprecon.preprocess.rigid import grid_centre, motion_matrix, resample_at
 from deeprecon.preprocess.samples import Cleaning
 from tests.conftest import snakemake
 

@@ -6,8 +6,8 @@ import numpy as np
 from _job import job
 
 from deeprecon.atomic import replacing
+from deeprecon.data.images import load_image
 from deeprecon.preprocess.coregister import t1w_to_bold
-from deeprecon.preprocess.realign import load_image
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake

@@ -8,7 +8,7 @@ from _job import job
 
 from deeprecon.atomic import replacing
 from deeprecon.data.fmriprep import find_derivatives, find_preproc_t1w
-from deeprecon.preprocess.realign import image_values, load_image
+from deeprecon.data.images import image_values, load_image
 from deeprecon.preprocess.runs import fmriprep_reference
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import nibabel as nib
 from _job import job
 
 from deeprecon.atomic import replacing
-from deeprecon.preprocess.realign import load_image, run_reference
+from deeprecon.data.images import load_image
+from deeprecon.preprocess.realign import run_reference
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake

@@ -7,9 +7,9 @@ import pandas as pd
 from _job import job
 
 from deeprecon.atomic import replacing
+from deeprecon.data.images import load_image
 from deeprecon.preprocess.files import read_voxels
 from deeprecon.preprocess.quality import head_positions, read_quality
-from deeprecon.preprocess.realign import load_image
 from deeprecon.preprocess.rois import combine
 from deeprecon.report.quality import build_quality_page
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from _job import job
 
 from deeprecon.data.fmriprep import find_derivatives
+from deeprecon.data.images import load_image
 from deeprecon.preprocess.files import read_voxels, write_series, write_table
 from deeprecon.preprocess.quality import head_positions, write_quality
-from deeprecon.preprocess.realign import load_image
 from deeprecon.preprocess.runs import read_fmriprep_run
 
 if TYPE_CHECKING:

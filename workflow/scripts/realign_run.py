@@ -6,9 +6,9 @@ import numpy as np
 from _job import job
 from nibabel.affines import apply_affine
 
+from deeprecon.data.images import load_image
 from deeprecon.preprocess.files import read_voxels, write_series, write_table
 from deeprecon.preprocess.quality import head_positions, write_quality
-from deeprecon.preprocess.realign import load_image
 from deeprecon.preprocess.runs import read_raw_run
 
 if TYPE_CHECKING:

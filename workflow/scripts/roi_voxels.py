@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from _job import job
 
+from deeprecon.data.images import load_image
 from deeprecon.preprocess.files import write_voxels
-from deeprecon.preprocess.realign import load_image
 from deeprecon.preprocess.rois import MaskFile, TargetGrid, read_roi_masks
 
 if TYPE_CHECKING:
