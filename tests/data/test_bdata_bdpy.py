@@ -1,4 +1,4 @@
-"""BData both ways with bdpy, and selections by both (pip install deeprecon[compat])."""
+"""BData both ways with bdpy, and selections by both; bdpy has no release for Python 3.12."""
 
 import numpy as np
 import pytest
