@@ -9,7 +9,6 @@ sharing its interpolation with the simulation. Run from the root of the reposito
 """
 
 import argparse
-import importlib.metadata
 import multiprocessing
 import os
 import platform
@@ -18,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from benchmarks.machine import RESULTS, machine, report
 from deeprecon.data.simulate.anatomy import (
     BRAIN_CENTRE,
     BRAIN_RADII,
@@ -46,7 +45,6 @@ Volume = NDArray[np.float32]
 OVERSAMPLING = 3
 NOISE = 9.0  # SD, 1 % of grey matter
 OFFSET = [10.0, -11.5, 7.5, 4.0, -3.0, 5.0]  # 17 mm and 7 degrees
-RESULTS = Path(__file__).parent / "results"
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's world axes in those of NIfTI
 
 RUN_GRID = Grid.oblique((64, 64, 40), 3.0, (0.0, -18.0, 14.0), (-12.0, 3.0, 2.0))
@@ -319,21 +317,6 @@ def _peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def machine() -> str:
-    """Date, processor and versions, for the head of a result."""
-    cpu = platform.processor() or "unknown processor"
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((line.split(":")[1].strip() for line in lines if "model name" in line), cpu)
-    versions = [f"Python {platform.python_version()}"]
-    for package in ("numpy", "scipy", "nibabel", "picsl-greedy", "antspyx"):
-        try:
-            versions.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            versions.append(f"{package} not installed")
-    return f"{date.today()}, {cpu}, one thread, a shared machine; {', '.join(versions)}."
-
-
 def main() -> None:
     """Run the benchmark, print its table and keep it in `results/`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
@@ -341,22 +324,18 @@ def main() -> None:
     parser.add_argument("--volumes", type=int, help="default 8, with --scale 239")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--methods", nargs="*", default=[], help="names begin so; default all")
-    parser.add_argument("--output", type=Path, help="default benchmarks/results/realign*.md")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     args = parser.parse_args()
+    if args.volumes is not None and args.volumes < 3:
+        parser.error("--volumes: expected 3 or more, the third is the first that is spoilt")
     with threadpool_limits(1):
+        where = machine(("picsl-greedy", "antspyx"))
         if args.scale:
             rows = scale(args.volumes or 239, args.seed)
+            report(args.output / "realign_scale.md", "Motion correction: a whole run", where, rows)
         else:
             rows = compare(args.volumes or 8, args.seed, args.methods)
-        lines = []
-        for row in rows:
-            print(row, flush=True)
-            lines.append(row)
-    title = "a whole run" if args.scale else "known motion"
-    text = f"# Motion correction: {title}\n\n{machine()}\n\n" + "\n".join(lines) + "\n"
-    output = args.output or RESULTS / f"realign{'_scale' if args.scale else ''}.md"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text, encoding="utf-8")
+            report(args.output / "realign.md", "Motion correction: known motion", where, rows)
 
 
 if __name__ == "__main__":
