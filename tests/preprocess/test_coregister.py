@@ -6,7 +6,7 @@ import pytest
 from nibabel.affines import apply_affine
 
 from deeprecon.errors import InputError
-from deeprecon.preprocess.coregister import coregister
+from deeprecon.preprocess.coregister import coregister, t1w_to_bold
 from tests.preprocess.phantom import displacement, head, oblique_affine, rigid, scan, t1w_head
 
 ANATOMICAL = Path(nib.__file__).parent / "tests" / "data" / "anatomical.nii"
@@ -75,3 +75,27 @@ def test_images_that_cannot_be_registered(tmp_path):
     nib.save(nib.Nifti1Image(np.full(T1W_SHAPE, np.nan, np.float32), np.eye(4)), tmp_path / "t.nii")
     with pytest.raises(InputError, match=r"t\.nii: holds NaN"):
         coregister(bold_image(np.eye(4)), nib.load(tmp_path / "t.nii"))
+
+
+def test_the_way_through_the_inplane_image_is_composed_in_order(monkeypatch):
+    """T1w -> in-plane -> BOLD; `coregister` gives the world of its second image in its first."""
+    to_inplane, to_bold = rigid([1, 2, 3, 0.1, 0, 0]), rigid([-4, 0, 2, 0, 0.2, 0.1])
+    steps = {("inplane", "t1w"): to_inplane, ("bold", "inplane"): to_bold}
+    monkeypatch.setattr(
+        "deeprecon.preprocess.coregister.coregister", lambda moving, fixed: steps[moving, fixed]
+    )
+    found = t1w_to_bold("t1w", "bold", "inplane", "inplane")
+    point = [5.0, -6.0, 7.0]
+    expected = apply_affine(to_bold, apply_affine(to_inplane, point))
+    np.testing.assert_allclose(apply_affine(found, point), expected)
+
+
+def test_headers_alone():
+    np.testing.assert_array_equal(
+        t1w_to_bold(t1w_image(), bold_image(np.eye(4)), "header"), np.eye(4)
+    )
+
+
+def test_the_inplane_image_is_needed():
+    with pytest.raises(ValueError, match="method 'inplane' with inplane None"):
+        t1w_to_bold(t1w_image(), bold_image(np.eye(4)), "inplane")

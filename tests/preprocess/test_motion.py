@@ -116,3 +116,27 @@ def test_a_run_that_is_no_run():
     spoilt[..., 4] = np.nan
     with pytest.raises(InputError, match="volume 4: holds NaN"):
         run_motion(nib.Nifti1Image(spoilt, AFFINE), reference(), "gauss_newton")
+
+
+def test_a_run_that_is_not_like_the_reference_is_named(tmp_path, monkeypatch):
+    """Neither least squares nor mutual information find a place."""
+
+    def fails(*_):
+        raise InputError("coregistration failed")
+
+    monkeypatch.setattr("deeprecon.preprocess.motion.estimate_offset", lambda *_: None)
+    monkeypatch.setattr("deeprecon.preprocess.motion.coregister", fails)
+    nib.save(nib.Nifti1Image(volumes(moving()), AFFINE), tmp_path / "bold.nii")
+    with pytest.raises(InputError, match=r"bold.nii: is not like the reference: coregistration"):
+        run_motion(nib.load(tmp_path / "bold.nii"), reference(), "gauss_newton")
+
+
+@pytest.mark.parametrize("found_is_right", [True, False])
+def test_mutual_information_chooses_between_two_places(monkeypatch, found_is_right):
+    truth = moving()
+    wrong = rigid([15, 0, 0, 0.2, 0, 0], CENTRE) @ truth[2]
+    places = (truth[2], wrong) if found_is_right else (wrong, truth[2])
+    monkeypatch.setattr("deeprecon.preprocess.motion.estimate_offset", lambda *_: (places[0], 0.5))
+    monkeypatch.setattr("deeprecon.preprocess.motion.coregister", lambda *_: places[1])
+    assert worst(volumes(truth), truth) < 6  # the run's own reference is one of its volumes
+    assert worst(volumes(truth), truth @ np.linalg.inv(truth[2]) @ wrong) > 9
