@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from deeprecon.data.ds001506 import imagined_target
 from deeprecon.errors import InputError
@@ -243,6 +244,24 @@ def trials(
         raise InputError(f"no stimulus blocks in a run of {len(events)} events")
     blocks["block"] = np.arange(1, len(blocks) + 1)
     return blocks[["onset", "duration", "stimulus_id", "block", "vividness"]]
+
+
+def repetitions(samples: pd.DataFrame) -> NDArray[np.float64]:
+    """How often the stimulus of each sample has been shown so far, from 1.
+
+    Parameters
+    ----------
+    samples : columns set, stimulus_id, run, block, in the order of the study; samples of one
+        block, such as its volumes, are one repetition
+
+    Returns
+    -------
+    (n_samples,) float64 array
+    """
+    shown = samples.drop_duplicates(["run", "block"])
+    count = shown.groupby(["set", "stimulus_id"]).cumcount() + 1
+    counts = samples[["run", "block"]].merge(shown.assign(count=count), on=["run", "block"])
+    return np.asarray(counts["count"], np.float64)
 
 
 def initial_rest(events: pd.DataFrame) -> float:

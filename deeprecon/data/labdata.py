@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deeprecon.data.bdata import VOXELS, BData, read_bdata, read_keys
+from deeprecon.data.events import repetitions
 from deeprecon.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def import_samples(files: Mapping[str, Path], label: str | None = None) -> BData
         "Session": samples["session"].tolist(),
         "Run": samples["run"].to_numpy(float) + 1.0,
         "Block": samples["block"].to_numpy(float) + 1.0,
-        "repetition": _repetitions(samples),
+        "repetition": repetitions(samples),
         "vividness": samples["vividness"].to_numpy(float),
     }
     return BData.from_columns(np.vstack(values), labels, voxels[0].rois, voxels[0].positions)
@@ -163,15 +164,6 @@ def _rows(data: BData, name: str, path: Path, label: str | None) -> pd.DataFrame
             "vividness": _vividness(data),
         }
     )
-
-
-def _repetitions(samples: pd.DataFrame) -> NDArray[np.float64]:
-    """How often the stimulus of each sample has been shown so far, from 1; rows of a block once."""
-    first = ~samples.duplicated(["run", "block"])
-    shown = first.groupby([samples["set"], samples["stimulus_id"]]).cumsum()
-    counts = shown[first].groupby([samples["run"], samples["block"]]).first()
-    keys = pd.MultiIndex.from_frame(samples[["run", "block"]])
-    return np.asarray(counts.reindex(keys), np.float64)
 
 
 def _sessions(data: BData, name: str, path: Path) -> list[str]:

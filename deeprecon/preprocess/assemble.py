@@ -9,7 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deeprecon.data.bdata import VOXELS, BData, MetaRow
-from deeprecon.data.events import check_against_scan, check_known, initial_rest, trials
+from deeprecon.data.events import (
+    check_against_scan,
+    check_known,
+    initial_rest,
+    repetitions,
+    trials,
+)
 from deeprecon.errors import InputError
 from deeprecon.preprocess.rois import Members, VoxelTable, combine
 from deeprecon.preprocess.samples import Cleaning, preprocess_run
@@ -71,19 +77,6 @@ def run_samples(
     return RunSamples(str(name), session, set_name, values, blocks.iloc[block])
 
 
-def _repetitions(samples: pd.DataFrame) -> NDArray[np.float64]:
-    """How often the stimulus of each sample has been shown so far, from 1.
-
-    Parameters
-    ----------
-    samples : columns set, stimulus_id, run, block; the volumes of a block are one repetition
-    """
-    shown = samples.drop_duplicates(["run", "block"])
-    count = shown.groupby(["set", "stimulus_id"]).cumcount() + 1
-    counts = samples[["run", "block"]].merge(shown.assign(count=count), on=["run", "block"])
-    return np.asarray(counts["count"], np.float64)
-
-
 def assemble(runs: Sequence[RunSamples], voxels: VoxelTable, members: Members) -> BData:
     """One table of all runs: a row per stimulus block, repeats not averaged.
 
@@ -112,7 +105,7 @@ def assemble(runs: Sequence[RunSamples], voxels: VoxelTable, members: Members) -
         "Session": blocks["session"].tolist(),
         "Run": blocks["run"].to_numpy(float),
         "Block": blocks["block"].to_numpy(float),
-        "repetition": _repetitions(blocks),
+        "repetition": repetitions(blocks),
         "vividness": blocks["vividness"].to_numpy(float),
     }
     places = np.hstack([voxels.xyz, voxels.ijk])

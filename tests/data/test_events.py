@@ -11,6 +11,7 @@ from deeprecon.data.events import (
     check_known,
     initial_rest,
     read_events,
+    repetitions,
     trials,
 )
 from deeprecon.errors import InputError
@@ -347,3 +348,15 @@ def test_damaged_files_are_read_whole_or_refused_in_one_line(tmp_path, valid):
         assert ends.max() <= 74.001
     assert all(len(message.splitlines()) == 1 for message in refused)
     assert min(accepted, len(refused)) > 10
+
+
+def test_repetitions_count_blocks_of_a_stimulus_within_its_set():
+    samples = pd.DataFrame(
+        [
+            ("natural", "7", 1, 1), ("natural", "7", 1, 1),  # two volumes of a block
+            ("natural", "8", 1, 2), ("natural", "7", 1, 3),
+            ("shapes", "7", 2, 1), ("natural", "7", 3, 1), ("natural", "8", 3, 2),
+        ],
+        columns=["set", "stimulus_id", "run", "block"],
+    )  # fmt: skip
+    np.testing.assert_array_equal(repetitions(samples), [1, 1, 1, 2, 1, 3, 2])
