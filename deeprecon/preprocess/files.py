@@ -1,4 +1,4 @@
-"""Files within preprocessing: the ROI voxels of a subject, and what is read of a run."""
+"""Files within preprocessing: ROI voxels and T1w matrix of a subject, and what is read of a run."""
 
 import os
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deeprecon.atomic import replacing
+from deeprecon.errors import InputError, reason
 from deeprecon.hdf5 import reading, writing
 from deeprecon.preprocess.confounds import MOTION6
 from deeprecon.preprocess.quality import framewise_displacement
@@ -58,6 +59,29 @@ def read_series(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], floa
     with reading(path, "time series") as file:
         times = file.attrs["repetition_time"], file.attrs["start"]
         return file["series"][:], float(times[0]), float(times[1])
+
+
+def write_matrix(path: str | os.PathLike[str], matrix: NDArray[np.float64]) -> None:
+    """Write where the T1w image lies in the BOLD reference: (4, 4), world to world, mm."""
+    with replacing(path) as temporary:
+        np.savetxt(temporary, matrix, header="T1w world (mm) to BOLD reference world (mm)")
+
+
+def read_matrix(path: str | os.PathLike[str]) -> NDArray[np.float64]:
+    """Read what `write_matrix` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is not there or holds anything but a 4 x 4 matrix of numbers.
+    """
+    try:
+        matrix: NDArray[np.float64] = np.loadtxt(path, np.float64)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable matrix ({reason(error)})") from None
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+        raise InputError(f"{path}: shape {matrix.shape}, expected 4 x 4 finite numbers")
+    return matrix
 
 
 def motion_table(motion: NDArray[np.float64]) -> pd.DataFrame:

@@ -56,7 +56,7 @@ class TargetGrid:
 
     shape: tuple[int, ...]
     affine: NDArray[np.float64]  # (4, 4) voxel to world of the grid, mm
-    to_t1w: NDArray[np.float64]  # (4, 4) world of the grid to world of the T1w image
+    to_t1w: NDArray[np.floating]  # (4, 4) world of the grid to world of the T1w image
 
     def carry(
         self, mask: NDArray[np.bool_], img: nib.spatialimages.SpatialImage

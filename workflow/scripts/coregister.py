@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from _job import job
 
-from deeprecon.atomic import replacing
 from deeprecon.data.images import load_image
 from deeprecon.preprocess.coregister import t1w_to_bold
+from deeprecon.preprocess.files import write_matrix
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
@@ -20,5 +19,4 @@ with job(snakemake):
         snakemake.params.method,
         load_image(files.inplane) if files.inplane else None,
     )
-    with replacing(snakemake.output.matrix) as temporary:
-        np.savetxt(temporary, matrix, header="T1w world (mm) to BOLD reference world (mm)")
+    write_matrix(snakemake.output.matrix, matrix)

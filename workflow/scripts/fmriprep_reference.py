@@ -9,6 +9,7 @@ from _job import job
 from deeprecon.atomic import replacing
 from deeprecon.data.fmriprep import find_derivatives, find_preproc_t1w
 from deeprecon.data.images import image_values, load_image
+from deeprecon.preprocess.files import write_matrix
 from deeprecon.preprocess.runs import fmriprep_reference
 
 if TYPE_CHECKING:
@@ -24,5 +25,4 @@ with job(snakemake):
     for image, path in ((reference, output.image), (t1w, output.t1w)):
         with replacing(path) as temporary:
             nib.save(image, temporary)
-    with replacing(output.matrix) as temporary:
-        np.savetxt(temporary, np.eye(4), header="T1w world (mm) to BOLD reference world (mm)")
+    write_matrix(output.matrix, np.eye(4))

@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from _job import job
 
 from deeprecon.atomic import replacing
 from deeprecon.data.images import load_image
-from deeprecon.preprocess.files import read_voxels
+from deeprecon.preprocess.files import read_matrix, read_voxels
 from deeprecon.preprocess.quality import head_positions, read_quality
 from deeprecon.preprocess.rois import combine
 from deeprecon.report.quality import build_quality_page
@@ -28,7 +27,7 @@ with job(snakemake):
         sets=dict(zip(params.runs, params.sets, strict=True)),
         reference=reference,
         t1w=load_image(files.t1w),
-        t1w_to_reference=np.loadtxt(files.matrix),
+        t1w_to_reference=read_matrix(files.matrix),
         head=head_positions(reference),
         voxels=voxels,
         members=combine(voxels.members, params.rois),

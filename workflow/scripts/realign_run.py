@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from _job import job
 from nibabel.affines import apply_affine
 
 from deeprecon.data.images import load_image
-from deeprecon.preprocess.files import read_voxels, write_series, write_table
+from deeprecon.preprocess.files import read_matrix, read_voxels, write_series, write_table
 from deeprecon.preprocess.quality import head_positions, write_quality
 from deeprecon.preprocess.runs import read_raw_run
 
@@ -20,7 +19,7 @@ with job(snakemake) as attributes:
     run = read_raw_run(
         files.bold,
         reference,
-        apply_affine(np.loadtxt(files.matrix), read_voxels(files.voxels).xyz),
+        apply_affine(read_matrix(files.matrix), read_voxels(files.voxels).xyz),
         head_positions(reference),
         motion_correction=params.motion_correction,
         slice_timing=params.slice_timing,

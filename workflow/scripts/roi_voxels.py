@@ -7,7 +7,7 @@ import numpy as np
 from _job import job
 
 from deeprecon.data.images import load_image
-from deeprecon.preprocess.files import write_voxels
+from deeprecon.preprocess.files import read_matrix, write_voxels
 from deeprecon.preprocess.rois import MaskFile, TargetGrid, read_roi_masks
 
 if TYPE_CHECKING:
@@ -21,6 +21,6 @@ with job(snakemake) as attributes:
     target = None
     if files.reference:
         reference = load_image(files.reference)
-        to_t1w = np.linalg.inv(np.loadtxt(files.matrix, np.float64))
+        to_t1w = np.linalg.inv(read_matrix(files.matrix))
         target = TargetGrid(reference.shape, reference.affine, to_t1w)
     write_voxels(snakemake.output.voxels, read_roi_masks(masks, target), attributes)
