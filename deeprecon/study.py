@@ -6,6 +6,7 @@ Pure bookkeeping for the workflow's rules; nothing here reads an image.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deeprecon.data.bids import BoldRun
@@ -49,6 +50,7 @@ class Study:
         self._runs = {subject: self._find_runs(subject) for subject in self.subjects}
         for subject in self.subjects:
             self._check_rois(subject)
+        self._check_stimuli()
 
     @property
     def test_sets(self) -> list[str]:
@@ -61,6 +63,13 @@ class Study:
         if self.kind == "bdata":
             return {}
         # Sets in the order of the settings: the first run is the reference of motion correction.
+        for run in runs:
+            claimed = self._sets_of(run)
+            if len(claimed) > 1:
+                raise InputError(
+                    f"config: sets: {claimed[0]!r} and {claimed[1]!r} both take {run.name} "
+                    f"of {subject}; tell them apart by task"
+                )
         by_set = {name: [r for r in runs if self.set_of(r) == name] for name in self.sets}
         for name, where in self.sets.items():
             if not by_set[name]:
@@ -72,6 +81,13 @@ class Study:
         chosen = [run for name in self.sets for run in by_set[name]]
         self.source.check(chosen, self.config["preprocess"]["coregistration"] == "inplane")
         return {run.name: run for run in chosen}
+
+    def _check_stimuli(self) -> None:
+        """Refuse a study without the stimulus tables of its sets."""
+        for name in () if self.simulated else self.sets:
+            table = Path(self.config["input"]["stimuli"], f"{name}.tsv")
+            if not table.is_file():
+                raise InputError(f"{table}: no such file, expected the stimuli of the set {name!r}")
 
     def _check_rois(self, subject: str) -> None:
         """Refuse definitions that name neither a mask nor a region above them."""
@@ -87,8 +103,12 @@ class Study:
 
     def set_of(self, run: BoldRun) -> str | None:
         """The stimulus set that a run belongs to, by its session without the number, or task."""
+        return next(iter(self._sets_of(run)), None)
+
+    def _sets_of(self, run: BoldRun) -> list[str]:
+        """Every set that the settings give a run to; more than one is a mistake."""
         label = run.session.removeprefix("ses-").rstrip("0123456789")
-        return next((key for key, where in self.sets.items() if _is_of(where, label, run)), None)
+        return [name for name, where in self.sets.items() if _is_of(where, label, run)]
 
     def runs(self, subject: str) -> dict[str, BoldRun]:
         """Runs of a subject by name, in the order of the sets' sessions."""
@@ -165,5 +185,5 @@ def _sessions(where: str | Mapping[str, str]) -> str:
     """'perception*' or 'task movie', for messages."""
     if isinstance(where, str):
         return f"{where}*"
-    session = f"{where['session']}* " if "session" in where else ""
-    return session + (f"task {where['task']}" if "task" in where else "")
+    parts = [f"{where['session']}*"] if "session" in where else []
+    return " ".join([*parts, f"task {where['task']}"] if "task" in where else parts)

@@ -96,6 +96,8 @@ def own(tmp_path):
             touch(folder / "func" / f"{stem}_events.tsv")
         touch(folder / "anat" / f"sub-01_ses-{session}_inplaneT2.nii.gz")
     touch(subject / "ses-anatomy" / "anat" / "sub-01_ses-anatomy_T1w.nii.gz")
+    for name in ("train", "shapes", "imagery", "seen"):
+        touch(tmp_path / f"stimuli/{name}.tsv")
     for task in ("perception", "imagery"):
         touch(tmp_path / f"task-{task}_bold.json")
     for side in ("LH", "RH"):
@@ -111,7 +113,7 @@ def touch(path):
 
 def of_own(folder, **changes):
     settings = {
-        "input": {"kind": "bids", "bids": str(folder), "stimuli": ".", "dataset": "other"},
+        "input": {"kind": "bids", "bids": str(folder), "stimuli": str(folder / "stimuli")},
         "sets": {"train": "perceptionNaturalImageTraining", "shapes": "perceptionArtificialImage"},
         "rois": {"V1": "V1d + V1v"},
         "methods": {},
@@ -156,6 +158,10 @@ def test_sets_of_one_session_are_told_apart_by_task(own):
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
+        (
+            "stimuli/shapes.tsv",
+            "shapes.tsv: no such file, expected the stimuli of the set 'shapes'",
+        ),
         ("task-perception_bold.json", "no sidecar sub-01_ses-perceptionNaturalImageTraining01_"),
         ("sub-01/*/anat/*_T1w.nii.gz", "expected one .*T1w"),
         ("sub-01/*Training01/anat/*_inplaneT2.nii.gz", "Training01: expected one .*inplaneT2"),
@@ -167,6 +173,12 @@ def test_a_missing_file_is_named_before_any_job(own, pattern, message):
         path.unlink()
     with pytest.raises(InputError, match=message):
         of_own(own)
+
+
+def test_two_sets_that_take_the_same_runs(own):
+    sets = {"train": "imagery", "imagery": {"task": "imagery"}}
+    with pytest.raises(InputError, match="'train' and 'imagery' both take ses-imagery01_task-im"):
+        of_own(own, sets=sets)
 
 
 def masks_of(folder, masks):

@@ -238,6 +238,8 @@ def final_files():
 def closing_words():
     """What was made and which file to open."""
     folder = Path("results", config["study"])
+    if not Path(folder, "report/index.html").is_file():
+        return ""  # some files of the study were asked for, not all
     images = len(list(folder.glob("recon/*/*/*/*/*.png")))
     words = [
         "",
