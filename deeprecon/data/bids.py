@@ -189,6 +189,12 @@ def repetition_time(bold: str | os.PathLike[str]) -> float:
     return check_repetition_time(*sidecar_value(bold, "RepetitionTime"), Path(bold))
 
 
+def run_length(bold: str | os.PathLike[str]) -> tuple[int, float]:
+    """Volumes of a run and its repetition time in s; errors as of `repetition_time`."""
+    seconds = repetition_time(bold)
+    return _load_header(Path(bold))[0][3], seconds
+
+
 def slice_times(bold: str | os.PathLike[str]) -> tuple[NDArray[np.float64], int]:
     """When the slices of a run are acquired, from SliceTiming of its sidecar.
 

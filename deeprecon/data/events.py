@@ -246,6 +246,42 @@ def trials(
     return blocks[["onset", "duration", "stimulus_id", "block", "vividness"]]
 
 
+def run_blocks(
+    path: str | os.PathLike[str],
+    known: Iterable[str],
+    imagery_labels: str,
+    length: tuple[int, float] | None,
+) -> pd.DataFrame:
+    """The blocks of a run that become samples, checked as far as that goes without its scan.
+
+    Parameters
+    ----------
+    path : events file
+    known : stimulus ids of the table of its set
+    imagery_labels : see `trials`
+    length : volumes of the run and its repetition time in s, if they are known
+
+    Returns
+    -------
+    DataFrame
+        As of `trials`.
+
+    Raises
+    ------
+    InputError
+        As of `read_events`, `trials`, `check_known`, `check_against_scan`; it names the file.
+    """
+    events = read_events(path)
+    if length is not None:
+        check_against_scan(events, *length, Path(path))
+    try:
+        blocks = trials(events, imagery_labels=imagery_labels)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    check_known(blocks["stimulus_id"].astype(str), known, Path(path))
+    return blocks
+
+
 def repetitions(samples: pd.DataFrame) -> NDArray[np.float64]:
     """How often the stimulus of each sample has been shown so far, from 1.
 

@@ -114,6 +114,18 @@ JOBS = {
         {"bold": BOLD, "reference": REFERENCE, "matrix": MATRIX, "voxels": VOXELS},
         {"motion_correction": "none", "slice_timing": False, "lead_in": 8.0},
     ),
+    "blocks": Job(
+        outputs("blocks", blocks="blocks.tsv"),
+        {"events": [EVENTS], "bold": [BOLD], "sidecars": [SIDECAR], "tables": [TABLE]},
+        {
+            "runs": ["run"],
+            "sets": ["natural"],
+            "set_names": ["natural"],
+            "labels": ["perceptionNaturalImageTest"],
+            "dataset": "other",
+            "imagery_labels": "category_index",
+        },
+    ),
     "samples": Job(
         outputs("samples", **SAMPLE_FILES),
         {
@@ -442,6 +454,14 @@ CASES = [
     pytest.param("no right to read events", "samples", forbidden(EVENTS),
                  rf"{EVENTS}: not a readable TSV file \(.*Permission denied.*\)",
                  marks=needs_permissions),
+    ("events after the scan, before it is read", "blocks", events(("40.0\t8.0", "40.0\t18.0")),
+     f"{EVENTS}: the last event ends at 58 s, the scan of 24 volumes at 48 s"),
+    ("unknown stimulus, before scans are read", "blocks", events(("1.000002", "1.000003")),
+     f"{EVENTS}: unknown stimulus '1.000003'; the table has 2, near it '1.000002', '1.000001'"),
+    ("repetition time, before scans are read", "blocks", text(SIDECAR, '{"RepetitionTime": 1.5}'),
+     f"{BOLD}: the header says 2 s a volume, {Path(SIDECAR).name} says 1.5 s"),
+    ("run without stimuli", "blocks", events(("8.0\t1\t", "8.0\t2\t")),
+     f"{EVENTS}: no stimulus blocks in a run of 5 events"),
     ("events after the scan", "samples", events(("40.0\t8.0", "40.0\t18.0")),
      f"{EVENTS}: the last event ends at 58 s, the scan of 24 volumes at 48 s"),
     ("events that overlap", "samples", events(("24.0\t8.0", "23.0\t9.0")),
@@ -509,6 +529,20 @@ def test_cut_off_run_is_found_before_its_motion(study, capsys):
     lines = run_lines("realign_run", capsys, params={"motion_correction": "gauss_newton"})
     check_line(lines, "realign_run", f"{BOLD}: {ENDED}")
     assert not Path("realign_run").exists()
+
+
+def test_a_data_set_with_fewer_blocks_than_it_has_is_refused_before_scans_are_read(study, capsys):
+    lines = run_lines("blocks", capsys, params={"dataset": "ds001506"})
+    expected = "sub-01: unlike ds001506: perceptionNaturalImageTest has 3 samples, expected 1200"
+    check_line(lines, "blocks", expected)
+
+
+def test_blocks_without_scans_to_hold_them_against(study):
+    """As with fMRIPrep's derivatives, whose raw scans may lie elsewhere."""
+    execute("blocks", {"bold": [], "sidecars": []}, {})
+    table = pd.read_csv("blocks/blocks.tsv", sep="\t", dtype=str)
+    assert table["stimulus_id"].tolist() == ["1.000001", "1.000002", "1.000001"]
+    assert table["onset"].tolist() == ["16", "24", "32"]
 
 
 def test_duplicate_runs_are_refused_at_planning(study):

@@ -141,7 +141,7 @@ def test_the_study_of_2019_is_planned_from_raw_scans(ds001506):
     jobs = planned(done)
     assert jobs["realign_run"] == 3 * 5 * 2
     assert jobs["import_stimuli"] == 5
-    assert jobs["samples"] == jobs["quality_page"] == jobs["coregister"] == 3
+    assert jobs["blocks"] == jobs["samples"] == jobs["quality_page"] == jobs["coregister"] == 3
     assert "inplaneT2" in done.stdout
     assert "simulate_run" not in jobs
 

@@ -77,6 +77,27 @@ def of_runs(wildcards, pattern):
     ]
 
 
+def events_of_runs(wildcards):
+    """Events file of each run of a subject."""
+    return [str(run.events) for run in study.runs(wildcards.subject).values()]
+
+
+def scans_of_runs(wildcards):
+    """Raw scan of each run, whose length events must fit; fMRIPrep's users may not have them."""
+    if study.kind == "fmriprep":
+        return []
+    return [str(run.bold) for run in study.runs(wildcards.subject).values()]
+
+
+def sidecars_of_runs(wildcards):
+    """JSON files that describe the raw scans."""
+    if study.kind == "fmriprep":
+        return []
+    runs = study.runs(wildcards.subject).values()
+    found = [str(file) for run in runs for file in study.source.sidecars(run)]
+    return list(dict.fromkeys(found))
+
+
 def sets_of_runs(wildcards):
     """Stimulus set of each run of a subject."""
     return [study.set_of(run) for run in study.runs(wildcards.subject).values()]

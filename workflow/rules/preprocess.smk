@@ -188,13 +188,38 @@ else:
         script:
             "../scripts/roi_voxels.py"
 
+    rule blocks:
+        input:
+            events=lambda wildcards: events_of_runs(wildcards),
+            bold=lambda wildcards: scans_of_runs(wildcards),
+            sidecars=lambda wildcards: sidecars_of_runs(wildcards),
+            tables=expand("<results>/stimuli/{set}.tsv", set=study.sets),
+        output:
+            blocks="<results>/preprocess/{subject}/blocks.tsv",
+        log:
+            "<results>/logs/blocks/{subject}.log",
+        priority: 100
+        conda:
+            "../../envs/fmri.yaml"
+        params:
+            code=code("blocks"),
+            study=config["study"],
+            runs=lambda wildcards: list(study.runs(wildcards.subject)),
+            sets=lambda wildcards: sets_of_runs(wildcards),
+            set_names=list(study.sets),
+            labels=list(study.sets.values()),
+            dataset=config["input"]["dataset"],
+            imagery_labels=config["input"]["imagery_labels"],
+        script:
+            "../scripts/blocks.py"
+
     rule samples:
         input:
+            # Not read: mistakes in events end the study there, hours before they would here.
+            blocks="<results>/preprocess/{subject}/blocks.tsv",
             series=lambda wildcards: of_runs(wildcards, RUN["series"]),
             confounds=lambda wildcards: of_runs(wildcards, RUN["confounds"]),
-            events=lambda wildcards: [
-                str(run.events) for run in study.runs(wildcards.subject).values()
-            ],
+            events=lambda wildcards: events_of_runs(wildcards),
             voxels="<results>/preprocess/{subject}/voxels.h5",
             tables=expand("<results>/stimuli/{set}.tsv", set=study.sets),
         output:
