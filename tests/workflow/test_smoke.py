@@ -323,10 +323,11 @@ def test_a_job_with_bad_input_ends_with_one_line_and_leaves_nothing(smoke_study,
     target = "results/bad/samples/sub-01.h5"
     done = snakemake(smoke_study, target, *own_study(smoke_study, "bad", bids))
     assert done.returncode != 0
-    lines = (smoke_study / "results/bad/logs/samples/sub-01.log").read_text().splitlines()
+    lines = (smoke_study / "results/bad/logs/blocks/sub-01.log").read_text().splitlines()
     assert len(lines) == 1
-    assert re.fullmatch(r"samples: .*_events\.tsv: row \d+: event_type is 'one', .*", lines[0])
-    assert not list((smoke_study / "results/bad/samples").glob("*"))
+    assert re.fullmatch(r"blocks: .*_events\.tsv: row \d+: event_type is 'one', .*", lines[0])
+    assert not (smoke_study / "results/bad/preprocess/sub-01/blocks.tsv").exists()
+    assert not list((smoke_study / "results/bad").glob("samples/*"))
 
 
 def test_own_bids_data_take_the_same_way(smoke_study):
