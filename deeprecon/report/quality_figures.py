@@ -123,7 +123,7 @@ def _signal_traces(axes: Sequence[Axes], run: RunQuality, seconds: FloatArray) -
     axes[1].plot(
         after[found], change[run.kept][found], "v", color=_FAULT, markersize=4, label="spike"
     )
-    axes[1].set_ylim(0, 1.15 * max(np.nanmax(change), 1e-6))
+    axes[1].set_ylim(0, 1.15 * max(np.nanmax(change[run.kept]), 1e-6))
     axes[1].set_ylabel("DVARS\n(%)")
     if found.any():
         axes[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.1)

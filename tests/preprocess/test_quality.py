@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import h5py
 import nibabel as nib
 import numpy as np
@@ -7,6 +9,7 @@ from nibabel.affines import apply_affine
 from deeprecon.errors import InputError
 from deeprecon.preprocess.quality import (
     HeadGrid,
+    RunQuality,
     dvars,
     framewise_displacement,
     head_positions,
@@ -16,7 +19,7 @@ from deeprecon.preprocess.quality import (
     temporal_snr,
     write_quality,
 )
-from tests.preprocess.phantom import head, oblique_affine, rigid, scan
+from tests.preprocess.phantom import AXES, head, oblique_affine, rigid, scan
 
 
 def test_framewise_displacement_adds_translations_and_arcs():
@@ -36,6 +39,12 @@ def test_rms_displacement_is_that_of_points_all_over_a_ball():
     for parameters, found in zip(motion, rms_displacement(motion), strict=True):
         moved = apply_affine(rigid(parameters), points) - points
         assert found == pytest.approx(np.sqrt((moved**2).sum(axis=1).mean()), rel=5e-3)
+
+
+def test_dvars_by_hand():
+    """Means over time 200 and 400, so the scale is 300; changes of (3, 4) and of (-6, -8)."""
+    found = dvars([[200, 400], [203, 404], [197, 396]])
+    np.testing.assert_allclose(found, [np.nan, 100 * 12.5**0.5 / 300, 200 * 12.5**0.5 / 300])
 
 
 def test_dvars_is_in_percent_of_the_signal_after_the_lead_in():
@@ -74,6 +83,40 @@ def test_points_lie_all_over_the_head_and_nowhere_else(zooms):
     np.testing.assert_allclose(found.xyz.mean(axis=0), everywhere[true].mean(axis=0), atol=1.5)
 
 
+def ellipsoid(xyz, axes=AXES):
+    return np.linalg.norm(xyz / axes, axis=-1) < 1
+
+
+def with_hole_and_coil(xyz):
+    """A head of one brightness, dark in its middle, and something bright beside it."""
+    beside = np.linalg.norm(xyz - [0, 0, 72], axis=-1) < 9
+    return 800.0 * (ellipsoid(xyz) & ~ellipsoid(xyz, AXES / 3) | beside)
+
+
+@pytest.mark.parametrize("zooms", [(4, 4, 4), (3, 3, 7)])
+def test_head_is_the_largest_part_with_its_holes_filled(zooms):
+    shape = tuple(int(180 / zoom) for zoom in zooms)
+    affine = oblique_affine(shape, zooms, (8, -3, 2))
+    found = head_positions(nib.Nifti1Image(scan(with_hole_and_coil, shape, affine), affine))
+    everywhere = apply_affine(found.affine, np.indices(found.shape).reshape(3, -1).T)
+    mask = found.mask.ravel()
+    assert mask[ellipsoid(everywhere, AXES - max(zooms))].all()
+    assert not mask[~ellipsoid(everywhere, AXES + max(zooms))].any()
+
+
+@pytest.mark.parametrize("n", [20, 21, 22, 23])
+def test_grid_has_equal_margins(n):
+    shape, zooms = (n, 20, 20), (2.0, 8.0, 9.0)
+    affine = np.diag([*zooms, 1.0])
+    found = head_positions(nib.Nifti1Image(scan(head, shape, affine), affine), spacing=8.0)
+    assert found.shape[1:] == (20, 20)
+    assert found.affine[1:, 3].tolist() == [0, 0, 1]
+    before = found.affine[0, 3] / 2
+    after = n - 1 - before - 4 * (found.shape[0] - 1)
+    assert 0 <= before <= after <= before + 1
+    assert before + after < 4
+
+
 def test_no_head_is_refused():
     with pytest.raises(InputError, match="all values are 7, expected a head"):
         head_positions(nib.Nifti1Image(np.full((8, 8, 8), 7, np.float32), np.eye(4)))
@@ -100,13 +143,28 @@ def test_quality_leaves_lead_in_trend_and_points_outside_out():
     series = signal()
     series += np.linspace(0, 50, 60)[:, None]
     series[:4] *= 3
-    series[30, 5] = np.nan
+    series[30, 5] = series[1, 9] = np.nan
     found = run_quality(series, STILL, repetition_time=2.0, lead_in=8.0, head=grid(40))
     assert found.n_lead_in == 4
-    assert np.flatnonzero(np.isnan(found.mean)).tolist() == [5]
+    assert np.flatnonzero(np.isnan(found.mean)).tolist() == [5, 9]
+    assert np.flatnonzero(np.isnan(found.temporal_snr)).tolist() == [5, 9]
     assert np.nanmedian(found.temporal_snr) == pytest.approx(525 / 5, rel=0.1)
-    np.testing.assert_allclose(found.mean[0], series[4:, 0].mean(), rtol=1e-5)
-    assert found.global_signal.shape == found.dvars.shape == (60,)
+    np.testing.assert_allclose(found.mean[[0, 39]], series[4:, [0, 39]].mean(axis=0), rtol=1e-5)
+    inside = np.delete(series, [5, 9], axis=1)
+    np.testing.assert_allclose(found.global_signal, inside.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(found.dvars, dvars(inside, n_lead_in=4))
+
+
+def test_carpet_leaves_dark_points_out_and_spreads_over_the_others():
+    n_points = 2000
+    series = np.full((60, n_points), 500, np.float32)
+    series[30:] *= (1 + np.linspace(-0.02, 0.02, n_points)).astype(np.float32)
+    series[:, 1500:] = 40
+    found = run_quality(series, STILL, 2.0, 0.0, grid(n_points)).carpet[59].astype(int)
+    assert len(found) == 800
+    assert (np.diff(found) <= 0).all()
+    assert found[0] == pytest.approx(100 * 0.01 / 2 / 0.05, abs=1)
+    assert found[-1] == pytest.approx(-100 * 0.02 / 2 / 0.05, abs=1)
 
 
 def test_carpet_goes_from_the_top_down_in_twentieths_of_a_percent():
@@ -146,6 +204,19 @@ def test_quality_comes_back_from_the_file(tmp_path):
         assert type(getattr(found, name)) is type(value)
     with h5py.File(tmp_path / "q.h5", "a") as file:
         assert file.attrs["study"] == "x"
-        del file["dvars"]
-    with pytest.raises(InputError, match=r"q.h5: no 'dvars', expected the quality of a run"):
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(RunQuality)])
+def test_a_missing_field_is_named(name, tmp_path):
+    write_quality(tmp_path / "q.h5", run_quality(signal(), STILL, 2.0, 8.0, grid(40)), {})
+    with h5py.File(tmp_path / "q.h5", "a") as file:
+        del (file if name in file else file.attrs)[name]
+    with pytest.raises(InputError, match=f"q.h5: no '{name}', expected the quality of a run"):
         read_quality(tmp_path / "q.h5")
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_there(tmp_path):
+    quality = run_quality(signal(), STILL, 2.0, 8.0, grid(40))
+    with pytest.raises(TypeError):
+        write_quality(tmp_path / "q.h5", quality, {"study": object()})
+    assert list(tmp_path.iterdir()) == []
