@@ -10,8 +10,8 @@ RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "scipy", "nibabel")
 
 
-def machine(packages: Sequence[str] = ()) -> str:
-    """Date, processor and versions, for the head of a result."""
+def machine(packages: Sequence[str] = (), threads: int = 1) -> str:
+    """Date, processor, threads and versions, for the head of a result."""
     cpu = platform.processor() or "unknown processor"
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -22,7 +22,8 @@ def machine(packages: Sequence[str] = ()) -> str:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"{package} not installed")
-    return f"{date.today()}, {cpu}, one thread, a shared machine; {', '.join(versions)}."
+    count = "one thread" if threads == 1 else f"{threads} threads"
+    return f"{date.today()}, {cpu}, {count}, a shared machine; {', '.join(versions)}."
 
 
 def report(path: Path, title: str, where: str, rows: Iterable[str]) -> None:

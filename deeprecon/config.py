@@ -60,8 +60,8 @@ _WithDefaults = jsonschema.validators.extend(
 
 def _line(error: Any) -> str:
     """One line of plain words for an error of jsonschema."""
-    if error.validator == "anyOf":
-        error = jsonschema.exceptions.best_match([error])
+    while error.context:
+        error = _most_telling(error.context)
     where = ".".join(str(part) for part in error.absolute_path)
     prefix = f"config: {where}: " if where else "config: "
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
@@ -77,6 +77,16 @@ def _line(error: Any) -> str:
         least = error.validator_value
         return f"{prefix}found {len(error.instance)} entries, expected {least} or more"
     return f"{prefix}{error.message}".replace("\n", " ")
+
+
+def _most_telling(errors: Iterable[Any]) -> Any:
+    """Of what is wrong with each alternative: what is deepest; of the right type; the first."""
+    errors = list(errors)
+    deepest = max(len(error.absolute_path) for error in errors)
+    deep = [error for error in errors if len(error.absolute_path) == deepest]
+    return next(
+        (error for error in deep if error.validator not in ("type", "const", "enum")), deep[0]
+    )
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
@@ -98,6 +108,8 @@ def _contradictions(config: Config) -> Iterator[str]:
             if layer not in LAYERS[network["name"]]:
                 known = LAYERS[network["name"]]
                 yield f"config: network.layers: {_unknown('layer', layer, known)}"
+    for name, decoder in config["decoders"].items():
+        yield from _decoder_mistakes(config, name, decoder)
     for name, method in config["methods"].items():
         yield from _method_mistakes(config, name, method)
     floor = config["evaluate"].get("floor")
@@ -186,11 +198,35 @@ def _input_mistakes(config: Config) -> Iterator[str]:
                 yield f"config: sets: the simulator has {_unknown('set', name, known)}"
 
 
+def _decoder_mistakes(config: Config, name: str, decoder: Config) -> Iterator[str]:
+    """Names and settings of one decoder."""
+    where = f"config: decoders.{name}"
+    if decoder["model"] == "sparse" and "alpha" in decoder:
+        yield f"{where}.alpha: model 'sparse' finds its penalties itself"
+    for roi in decoder.get("rois", []):
+        if roi not in config["rois"]:
+            yield f"{where}.rois: {_unknown('ROI', roi, config['rois'])}"
+    for layer in decoder.get("layers", []):
+        if layer not in config["network"]["layers"]:
+            yield f"{where}.layers: {_unknown('layer', layer, config['network']['layers'])}"
+    if "layers" in decoder and "rois" not in decoder:
+        yield f"{where}.layers: of which regions? expected the key 'rois' too"
+
+
 def _method_mistakes(config: Config, name: str, method: Config) -> Iterator[str]:
     """Names in one reconstruction method."""
     where = f"config: methods.{name}"
     if method["decoder"] not in config["decoders"]:
         yield f"{where}.decoder: {_unknown('decoder', method['decoder'], config['decoders'])}"
+    else:
+        decoder = config["decoders"][method["decoder"]]
+        if decoder["n_units"] is not None:
+            yield f"{where}.decoder: {method['decoder']!r} has n_units, but images need all units"
+        if decoder["repetitions"] == "single":
+            yield (
+                f"{where}.decoder: {method['decoder']!r} decodes single samples, expected one "
+                "result a stimulus; for the first presentation alone give repetitions: 1"
+            )
     for layer in method["layers"]:
         if layer not in config["network"]["layers"]:
             yield f"{where}.layers: {_unknown('layer', layer, config['network']['layers'])}"

@@ -43,6 +43,7 @@ class Study:
         self.subjects: list[str] = config["subjects"]
         self.sets: dict[str, Any] = config["sets"]
         self.layers: list[str] = config["network"]["layers"]
+        self.decoders: dict[str, Any] = config["decoders"]
         self.methods: dict[str, Any] = config["methods"]
         self.kind: str = config["input"]["kind"]
         self.simulated = self.kind == "simulate"
@@ -132,25 +133,31 @@ class Study:
         """BIDS tasks of the runs."""
         return sorted({run.task for runs in self._runs.values() for run in runs.values()})
 
-    def decoders_of(self, roi: str) -> list[str]:
-        """Decoders that some method uses in an ROI."""
-        used = [m["decoder"] for m in self.methods.values() if roi in m["rois"]]
-        return list(dict.fromkeys(used))
-
     def layers_of(self, roi: str, decoder: str) -> list[str]:
-        """Layers that some method needs from a decoder in an ROI, from the image upwards."""
+        """Layers that a decoder decodes in an ROI, for methods or for itself, from the image up."""
         used = {
             layer
             for method in self.methods.values()
             if roi in method["rois"] and method["decoder"] == decoder
             for layer in method["layers"]
         }
+        settings = self.decoders[decoder]
+        if roi in settings.get("rois", []):
+            used.update(settings.get("layers", self.layers))
         return [layer for layer in self.layers if layer in used]
 
-    @property
-    def rois(self) -> list[str]:
-        """ROIs that some method uses."""
-        return list(dict.fromkeys(roi for m in self.methods.values() for roi in m["rois"]))
+    def decoded(self) -> list[tuple[str, str]]:
+        """Every (ROI, decoder) that decodes something, in the order of the settings."""
+        return [
+            (roi, decoder)
+            for roi in self.config["rois"]
+            for decoder in self.decoders
+            if self.layers_of(roi, decoder)
+        ]
+
+    def is_tuned(self, decoder: str) -> bool:
+        """Whether cross-validation chooses settings of a decoder."""
+        return any(isinstance(self.decoders[decoder].get(k), list) for k in ("n_voxels", "alpha"))
 
     def targets(self) -> list[Target]:
         """Every file of reconstructions that the study asks for."""

@@ -36,8 +36,8 @@ def test_targets_decoders_and_layers():
     study = demo()
     assert Target("sub-01", "HVC", "all_layers", "letters") in study.targets()
     assert len(study.targets()) == 20
-    assert study.decoders_of("VC") == ["topk", "permuted"]
-    assert study.decoders_of("LVC") == ["topk"]
+    pairs = [("LVC", "topk"), ("HVC", "topk"), ("VC", "topk"), ("VC", "permuted")]
+    assert study.decoded() == pairs
     assert study.layers_of("VC", "permuted") == study.layers
     assert study.floor("shapes") == ("VC", "permuted_labels")
     assert study.is_floor("permuted_labels")
@@ -49,7 +49,18 @@ def test_only_the_layers_that_a_method_uses_are_decoded():
     methods = {"low": study.methods["low_layers"]}
     few = demo(methods=methods, evaluate={})
     assert few.layers_of("VC", "topk") == ["stem", "b0", "b2"]
-    assert few.rois == ["VC"]
+    assert few.decoded() == [("VC", "topk")]
+
+
+def test_a_decoder_may_have_regions_and_layers_of_its_own():
+    decoders = dict(demo().decoders)
+    decoders["topk"] = decoders["topk"] | {"rois": ["V1", "VC"], "layers": ["b4"], "alpha": [1, 9]}
+    study = demo(decoders=decoders, methods={"low": demo().methods["low_layers"]}, evaluate={})
+    assert study.layers_of("V1", "topk") == ["b4"]
+    assert study.layers_of("VC", "topk") == ["stem", "b0", "b2", "b4"]
+    assert study.decoded() == [("V1", "topk"), ("VC", "topk")]
+    assert study.is_tuned("topk")
+    assert not study.is_tuned("permuted")
 
 
 def test_mask_names_are_those_that_the_simulator_writes():

@@ -5,15 +5,17 @@ voxels are standardised over all training samples, units over the UNIQUE trainin
 with ddof=1; test samples of one stimulus are averaged before they are standardised.
 """
 
-from collections.abc import Sequence
-from typing import Self
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, Self
 
+import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_is_fitted
 
-from deeprecon.decode.ridge import Floats, TopKRidge, sum_rows
+from deeprecon.decode.design import Design, Floats, sum_rows
+from deeprecon.decode.ridge import over_units
 from deeprecon.errors import InputError
 
 
@@ -55,6 +57,12 @@ def _samples(X: ArrayLike, stimulus_id: Sequence[str]) -> Floats:
             f"samples: array of shape {samples.shape}, expected (n_samples, n_voxels) "
             f"with one row for each of {len(stimulus_id)} stimulus ids"
         )
+    empty = ~np.isfinite(samples).any(axis=0)
+    if empty.any():
+        raise InputError(
+            f"samples: {empty.sum()} of {samples.shape[1]} voxels have no number at all, "
+            f"such as that of column {int(np.argmax(empty))}"
+        )
     _check_finite("samples", samples, stimulus_id)
     return samples
 
@@ -65,128 +73,264 @@ def _first_seen(stimulus_id: Sequence[str]) -> tuple[list[str], NDArray[np.intp]
     return list(place), np.array([place[name] for name in stimulus_id], np.intp)
 
 
-def _feature_rows(features: Floats, known: Sequence[str], shown: Sequence[str]) -> list[int]:
-    """Row of `features`, which belong to the stimuli `known`, for each stimulus `shown`."""
-    if features.ndim < 2 or len(features) != len(known):
-        raise InputError(
-            f"features: array of shape {features.shape}, expected (n_stimuli, *unit_shape) "
-            f"with one row for each of {len(known)} stimulus ids"
-        )
-    row = {name: i for i, name in enumerate(known)}
-    if len(row) < len(known):
-        twice = next(name for i, name in enumerate(known) if row[name] != i)
-        raise InputError(f"features: stimulus {twice!r} has two rows, expected one")
-    missing = [name for name in shown if name not in row]
-    if missing:
-        raise InputError(
-            f"features: no row for {len(missing)} of {len(shown)} stimuli that were shown, "
-            f"such as {missing[0]!r}"
-        )
-    if len(shown) < 2:
-        raise InputError(f"samples: {len(shown)} stimulus, expected 2 or more")
-    return [row[name] for name in shown]
-
-
-class LayerDecoder(BaseEstimator):
-    """Decode all units of one layer from the voxels of one region.
+def average_trials(
+    X: ArrayLike, stimulus_id: Sequence[str], n_repetitions: int | None = None
+) -> tuple[Floats, list[str]]:
+    """Average the samples of each stimulus, as is done with test samples before decoding.
 
     Parameters
     ----------
-    model : TopKRidge, optional
-        Any regressor with its `fit(X, Y, stimulus_index)` and `predict(X)`; a copy is fitted.
-        None: TopKRidge() with its default settings.
+    X : (n_samples, n_voxels) array
+    stimulus_id : n_samples strings
+        Stimulus of each row, in order of presentation.
+    n_repetitions : int, optional
+        Average the first so many samples of each stimulus; all, if None.
 
-    Attributes
-    ----------
-    model_ : TopKRidge
-        Fitted to standardised voxels and units.
-    x_mean_, x_sd_ : (n_voxels,) arrays
-        Over training samples.
-    y_mean_, y_sd_ : (*unit_shape) arrays
-        Over unique training stimuli; scores and target statistics need them.
-    stimulus_id_ : list of str
-        Training stimuli, in order of first appearance.
+    Returns
+    -------
+    averages : (n_stimuli, n_voxels) array
+    stimulus_id : list of n_stimuli strings
+        In order of first appearance.
+
+    Raises
+    ------
+    InputError
+        If a stimulus has fewer samples.
 
     Examples
     --------
-    >>> rng = np.random.default_rng(0)
-    >>> features = rng.standard_normal((20, 3, 4))
-    >>> names = [f"image{i}" for i in range(20)]
-    >>> X = np.tile(features.reshape(20, 12), (5, 1)) + rng.standard_normal((100, 12))
-    >>> decoder = LayerDecoder(TopKRidge(n_voxels=6)).fit(X, names * 5, features, names)
-    >>> decoded, stimuli = decoder.predict(X[[3, 23, 1]], ["image3", "image3", "image1"])
-    >>> decoded.shape, stimuli
-    ((2, 3, 4), ['image3', 'image1'])
+    >>> average_trials([[1.0], [5.0], [3.0], [9.0]], ["a", "b", "a", "a"], n_repetitions=2)
+    Traceback (most recent call last):
+    deeprecon.errors.InputError: samples: 1 of stimulus 'b', expected 2 or more to average
+    >>> average_trials([[1.0], [5.0], [3.0], [9.0]], ["a", "b", "a", "a"])
+    (array([[4.33333333],
+           [5.        ]]), ['a', 'b'])
+    """
+    samples = _samples(X, stimulus_id)
+    stimuli, index = _first_seen(stimulus_id)
+    counts = np.bincount(index)
+    if n_repetitions is not None:
+        few = int(np.argmin(counts))
+        if counts[few] < n_repetitions:
+            raise InputError(
+                f"samples: {counts[few]} of stimulus {stimuli[few]!r}, "
+                f"expected {n_repetitions} or more to average"
+            )
+        kept = repetition(stimulus_id) <= n_repetitions
+        samples, index = samples[kept], index[kept]
+    return sum_rows(samples, index, len(stimuli)) / np.bincount(index)[:, None], stimuli
+
+
+def repetition(stimulus_id: Sequence[str]) -> NDArray[np.intp]:
+    """Which presentation of its stimulus each sample is, counted from 1.
+
+    Examples
+    --------
+    >>> repetition(["a", "b", "a", "a"])
+    array([1, 1, 2, 3])
+    """
+    seen: Counter[str] = Counter()
+    counts = []
+    for name in stimulus_id:
+        seen[name] += 1
+        counts.append(seen[name])
+    return np.array(counts, np.intp)
+
+
+@dataclass(frozen=True)
+class TrainingVoxels:
+    """A region's training samples, standardised, as the decoders of all layers use them.
+
+    Attributes
+    ----------
+    stimulus_id : list of n_stimuli strings
+        Training stimuli, in order of first appearance.
+    x_mean, x_sd : (n_voxels,) arrays
+        Over training samples (ddof=1), before they were standardised.
+    design : Design
+        Of the standardised samples.
     """
 
-    def __init__(self, model: TopKRidge | None = None) -> None:
-        self.model = model
+    stimulus_id: list[str]
+    x_mean: Floats
+    x_sd: Floats
+    design: Design
 
-    def fit(
-        self,
-        X: ArrayLike,
-        stimulus_id: Sequence[str],
-        features: Floats,
-        feature_stimulus_id: Sequence[str],
-    ) -> Self:
-        """Fit the decoder of one layer.
+    @classmethod
+    def of(cls, X: ArrayLike, stimulus_id: Sequence[str]) -> Self:
+        """Of samples X (n_samples, n_voxels), repeats not averaged, and the stimulus of each row.
 
-        Parameters
-        ----------
-        X : (n_samples, n_voxels) array
-            Training samples, repeats not averaged.
-        stimulus_id : n_samples strings
-            Stimulus of each row of X.
-        features : (n_stimuli, *unit_shape) array
-            One row for each stimulus. Worked on in the precision of X: float32 if X is float32,
-            else float64. Not changed.
-        feature_stimulus_id : n_stimuli strings
-            Stimulus of each row of `features`. Stimuli without a sample are left out.
+        The work, and that on the units, is in float32 if X is, else in float64.
 
         Raises
         ------
         InputError
-            If a sample's stimulus has no features or two, if fewer than 2 stimuli were shown, if
-            rows and ids do not fit together, or if a value is not finite.
+            If rows and ids do not fit together, a value is not finite, or there is one stimulus.
         """
         samples = _samples(X, stimulus_id)
-        self.stimulus_id_, index = _first_seen(stimulus_id)
-        rows = _feature_rows(features, feature_stimulus_id, self.stimulus_id_)
-        targets = features[rows].astype(samples.dtype, copy=False)
-        _check_finite("features", targets, self.stimulus_id_)
-        self.x_mean_, self.x_sd_ = _standardise(samples)
-        self.y_mean_, self.y_sd_ = _standardise(targets)
-        self.model_ = TopKRidge() if self.model is None else clone(self.model)
-        self.model_.fit(samples, targets, stimulus_index=index)
-        return self
+        stimuli, index = _first_seen(stimulus_id)
+        if len(stimuli) < 2:
+            raise InputError(f"samples: {len(stimuli)} stimulus, expected 2 or more")
+        mean, sd = _standardise(samples)
+        return cls(stimuli, mean, sd, Design.of(samples, index, len(stimuli)))
 
-    def predict(
-        self, X: ArrayLike, stimulus_id: Sequence[str]
-    ) -> tuple[NDArray[np.float32], list[str]]:
-        """Decode the features of each stimulus from the average of its samples.
+    def standardised(self, X: ArrayLike) -> Floats:
+        """Test samples (n_samples, n_voxels) in the scale of the training samples."""
+        samples = np.asarray(X)
+        if samples.shape[1] != len(self.x_mean):
+            raise InputError(
+                f"samples: {samples.shape[1]} voxels, expected {len(self.x_mean)} as in training"
+            )
+        scaled: Floats = (samples - self.x_mean) / _divisor(self.x_sd)
+        return scaled.astype(self.x_mean.dtype, copy=False)
+
+    def rows_of(self, known: Sequence[str]) -> list[int]:
+        """Row of each training stimulus among the stimuli `known`, which have features.
+
+        Raises
+        ------
+        InputError
+            If a stimulus has no features or two.
+        """
+        row = {name: i for i, name in enumerate(known)}
+        if len(row) < len(known):
+            twice = next(name for i, name in enumerate(known) if row[name] != i)
+            raise InputError(f"features: stimulus {twice!r} has two rows, expected one")
+        missing = [name for name in self.stimulus_id if name not in row]
+        if missing:
+            raise InputError(
+                f"features: no row for {len(missing)} of {len(self.stimulus_id)} stimuli that "
+                f"were shown, such as {missing[0]!r}"
+            )
+        return [row[name] for name in self.stimulus_id]
+
+    def write(self, file: h5py.Group) -> None:
+        """Write datasets, which `read` reads."""
+        file["x_mean"], file["x_sd"] = self.x_mean, self.x_sd
+        file["stimulus_id"] = self.stimulus_id
+        self.design.write(file.create_group("design"))
+
+    @classmethod
+    def read(cls, file: h5py.Group) -> Self:
+        """Read what `write` wrote."""
+        stimuli = [str(name) for name in file["stimulus_id"].asstr()[:]]
+        return cls(stimuli, file["x_mean"][:], file["x_sd"][:], Design.read(file["design"]))
+
+
+class Solution(Protocol):
+    """Fitted models of some units."""
+
+    def predict(self, X: Floats) -> Floats:
+        """Predict (n_samples, n_units) from X (n_samples, n_voxels)."""
+
+
+class Solver(Protocol):
+    """Fits models of units to the training samples of a region.
+
+    Attributes
+    ----------
+    units_per_block : units that a thread takes at a time
+    """
+
+    units_per_block: int
+
+    def solve(self, Y: Floats) -> Solution:
+        """Models of the units Y (n_stimuli, n_units)."""
+
+
+class Model(Protocol):
+    """Settings of a kind of decoder, such as `TopKRidge`."""
+
+    def solver(self, design: Design) -> Solver:
+        """What fits this model to the training samples of a region."""
+
+
+class FittedUnits(NamedTuple):
+    """Decoders of some units: prediction = solution(standardised voxels) * sd + mean."""
+
+    solution: Solution
+    mean: Floats
+    sd: Floats
+
+
+class LayerDecoder:
+    """Decodes units of any layer from the voxels of one region.
+
+    Parameters
+    ----------
+    training : TrainingVoxels
+    model : such as `TopKRidge()`
+    n_jobs : int, optional
+        Threads that share the units (None: 1, -1: all cores).
+
+    Examples
+    --------
+    >>> from deeprecon.decode.ridge import TopKRidge
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.standard_normal((20, 3, 4))
+    >>> names = [f"image{i}" for i in range(20)]
+    >>> X = np.tile(features.reshape(20, 12), (5, 1)) + rng.standard_normal((100, 12))
+    >>> decoder = LayerDecoder(TrainingVoxels.of(X, names * 5), TopKRidge(n_voxels=6))
+    >>> test, stimuli = average_trials(X[[3, 23, 1]], ["image3", "image3", "image1"])
+    >>> decoder.decode(features, names, test).shape, stimuli
+    ((2, 3, 4), ['image3', 'image1'])
+    """
+
+    def __init__(self, training: TrainingVoxels, model: Model, n_jobs: int | None = None) -> None:
+        self.training = training
+        self.n_jobs = n_jobs
+        self._solver = model.solver(training.design)
+
+    def decode(
+        self,
+        features: Floats,
+        known: Sequence[str],
+        X: ArrayLike,
+        keep: Callable[[slice, FittedUnits], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """Train the decoders of some units and predict; they are gone after that.
 
         Parameters
         ----------
-        X : (n_samples, n_voxels) array
-        stimulus_id : n_samples strings
-            Stimulus of each row of X. To decode single samples give each row an id of its own.
+        features : (n_stimuli, *unit_shape) array
+            Of the training stimuli, or of more; in any order. Not changed.
+        known : n_stimuli strings
+            Stimulus of each row of `features`.
+        X : (n_test, n_voxels) array
+            Test samples, averaged: see `average_trials`.
+        keep : optional
+            Called with each block of units, in C order, and its decoders.
 
         Returns
         -------
-        features : (n_stimuli, *unit_shape) float32 array
+        (n_test, *unit_shape) float32 array
             In the units of the training features.
-        stimulus_id : list of n_stimuli strings
-            In order of first appearance.
+
+        Raises
+        ------
+        InputError
+            If a training stimulus has no features or two, if rows and ids do not fit together,
+            or if a value is not finite.
         """
-        check_is_fitted(self)
-        samples = _samples(X, stimulus_id)
-        if samples.shape[1] != len(self.x_mean_):
+        if features.ndim < 2 or len(features) != len(known):
             raise InputError(
-                f"samples: {samples.shape[1]} voxels, expected {len(self.x_mean_)} as in training"
+                f"features: array of shape {features.shape}, expected (n_stimuli, *unit_shape) "
+                f"with one row for each of {len(known)} stimulus ids"
             )
-        stimuli, index = _first_seen(stimulus_id)
-        mean = sum_rows(samples, index, len(stimuli)) / np.bincount(index)[:, None]
-        decoded = self.model_.predict((mean - self.x_mean_) / _divisor(self.x_sd_))
-        decoded *= self.y_sd_
-        decoded += self.y_mean_
-        return decoded.astype(np.float32, copy=False), stimuli
+        rows = self.training.rows_of(known)
+        flat = features.reshape(len(features), -1)
+        test = self.training.standardised(X)
+        decoded = np.empty((len(test), flat.shape[1]), np.float32)
+
+        def work(units: slice) -> None:
+            targets = flat[rows, units].astype(test.dtype)
+            _check_finite("features", targets, self.training.stimulus_id)
+            mean, sd = _standardise(targets)
+            solution = self._solver.solve(targets)
+            decoded[:, units] = solution.predict(test) * sd + mean
+            if keep is not None:
+                keep(units, FittedUnits(solution, mean, sd))
+
+        for _ in over_units(work, flat.shape[1], self.n_jobs, self._solver.units_per_block):
+            pass
+        return decoded.reshape(len(test), *features.shape[1:])

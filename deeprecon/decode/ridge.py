@@ -7,30 +7,36 @@ nothing is there.
 
 The penalised bias is one more row of data. With N samples, voxel means m, unit mean u and
 s = sqrt(alpha N / (N + alpha)), the model's weights are those of the ridge WITHOUT a bias on
-Z = [X - m; s m] and t = [y - u; s u], and the bias is N / (N + alpha) (u - m.w). So the Gram
-matrix Z'Z + alpha I is made once for all units, each unit solves with the part of it that belongs
+Z = [X - m; s m] and t = [y - u; s u], and the bias is N / (N + alpha) (u - m.w). So the matrix
+K = Z'Z + alpha I is made once for all units, each unit solves with the part of it that belongs
 to its voxels, and float32 loses far less to large voxel means than with X'X.
+
+Where a unit leaves few voxels out, its solution comes from P = inv(K), made once: with R the
+voxels that it does NOT use and c = Z't, w = P c - P_R inv(P_RR) (P c)_R, which is 0 on R.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, get_lapack_funcs
+from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from deeprecon.decode.design import Design, Floats, centre_units, check_index
+from deeprecon.decode.lapack import solve_upper
 from deeprecon.errors import InputError
 
-MIN_VARIANCE = 1e-8  # fastl2lir: below it (ddof=0) a voxel counts as uncorrelated with every unit
-UNITS_PER_BLOCK = 256  # keeps (units x voxels) temporaries near 10 MB and the workers balanced
+_BANDS = 8  # a symmetric matrix is gathered in bands of rows, each from its diagonal on
+_COMPLEMENT = 0.8  # voxels left out per voxel used below which the complement is faster
 
-Floats = NDArray[np.floating]
+
+T = TypeVar("T")
+_Weights = tuple[NDArray[np.int32] | None, Floats]  # selected voxels (None: all), weights
 
 
 class TopKSolution(NamedTuple):
@@ -48,74 +54,21 @@ class TopKSolution(NamedTuple):
     weights: Floats
     intercept: Floats
 
+    def coefficients(self, n_voxels: int) -> Floats | csr_array:
+        """Weights on all voxels, (n_units, n_voxels): dense where all are used, else sparse."""
+        if self.selected is None:
+            return self.weights
+        n, k = self.weights.shape
+        starts = np.arange(0, n * k + 1, k)
+        columns = self.selected.reshape(-1)
+        return csr_array((self.weights.reshape(-1), columns, starts), shape=(n, n_voxels))
 
-def sum_rows(values: Floats, index: NDArray[np.integer], n: int) -> Floats:
-    """Sum the rows of `values` (n_rows, n_columns) that share an index in 0..n-1, to n rows.
-
-    Examples
-    --------
-    >>> sum_rows(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([0, 1, 0]), 2)
-    array([[6., 8.],
-           [3., 4.]])
-    """
-    ones, rows = np.ones(len(values), values.dtype), np.arange(len(values))
-    total: Floats = csr_array((ones, (index, rows)), shape=(n, len(values))) @ values
-    return total
-
-
-@dataclass(frozen=True)
-class _Design:
-    """What all units share: the voxels as the module's docstring rewrites them."""
-
-    rows: Floats  # Z: (n_samples + 1, n_voxels)
-    by_stimulus: Floats  # X - m, summed over the rows of each stimulus: (n_stimuli, n_voxels)
-    index: NDArray[np.integer]  # (n_samples,), stimulus of each row
-    repeats: NDArray[np.float64]  # (n_stimuli,), rows of each stimulus
-    mean: Floats  # m: (n_voxels,)
-    inverse_sd: Floats  # (n_voxels,), 0 for a constant voxel
-    alpha: float
-
-    @property
-    def bias_scale(self) -> float:
-        """The factor s of the module's docstring."""
-        n = len(self.index)
-        return float(np.sqrt(self.alpha * n / (n + self.alpha)))
-
-    def targets(self, Y: Floats) -> tuple[Floats, Floats]:
-        """Centre units over samples; a constant unit becomes exactly 0. Also their means."""
-        Y = Y.astype(self.rows.dtype, copy=False)
-        mean = (self.repeats @ Y / len(self.index)).astype(Y.dtype)
-        mean = np.where((Y[0] == Y).all(axis=0), Y[0], mean)
-        return Y - mean, mean
-
-    def intercept(self, mean: Floats, mean_prediction: Floats) -> Floats:
-        """Biases of units with the means `mean`, where m.w is `mean_prediction`."""
-        n = len(self.index)
-        return n / (n + self.alpha) * (mean - mean_prediction)
-
-
-def _design(X: Floats, index: NDArray[np.integer], n_stimuli: int, alpha: float) -> _Design:
-    """Centre the voxels, add the row of the penalised bias, sum over repeats."""
-    n, n_voxels = X.shape
-    mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
-    rows = np.empty((n + 1, n_voxels), X.dtype)
-    np.subtract(X, mean, out=rows[:n])
-    rows[n] = np.sqrt(alpha * n / (n + alpha)) * mean
-    variance = np.einsum("ij,ij->j", rows[:n], rows[:n], dtype=np.float64) / n
-    inverse_sd = np.zeros_like(mean)
-    varies = variance >= MIN_VARIANCE
-    inverse_sd[varies] = 1 / np.sqrt(variance[varies])
-    no_repeats = n == n_stimuli and bool((index == np.arange(n)).all())
-    by_stimulus = rows[:n] if no_repeats else sum_rows(rows[:n], index, n_stimuli)
-    repeats = np.bincount(index, minlength=n_stimuli).astype(np.float64)
-    return _Design(rows, by_stimulus, index, repeats, mean, inverse_sd, alpha)
-
-
-def _regularised_gram(design: _Design, dual: bool) -> Floats:
-    """Z'Z + alpha I over voxels, or its dual ZZ' + alpha I over samples."""
-    gram: Floats = design.rows @ design.rows.T if dual else design.rows.T @ design.rows
-    gram.flat[:: len(gram) + 1] += design.alpha
-    return gram
+    def predict(self, X: Floats) -> Floats:
+        """Predict (n_samples, n_units) from X (n_samples, n_voxels)."""
+        product = self.coefficients(X.shape[1]) @ np.ascontiguousarray(X.T)
+        predicted: Floats = np.ascontiguousarray(product.T)
+        predicted += self.intercept
+        return predicted
 
 
 def _largest(score: Floats, k: int) -> NDArray[np.intp]:
@@ -128,52 +81,131 @@ def _largest(score: Floats, k: int) -> NDArray[np.intp]:
     return np.nonzero(keep)[1].reshape(n_rows, k)
 
 
-def _solve_each(gram: Floats, selected: NDArray[np.intp], right: Floats) -> Floats:
-    """Solve gram[v, v] w = right[j] for the voxels v = selected[j] of each unit j."""
-    (posv,) = get_lapack_funcs(("posv",), (gram,))
-    n, k = len(gram), selected.shape[1]
-    index, part = np.empty((k, k), np.intp), np.empty((k, k), gram.dtype)
-    weights = np.empty_like(right)
-    # One thread: systems of a few hundred voxels are too small to share among threads.
+def _solve_parts(matrix: Floats, used: NDArray[np.intp], right: Floats) -> Floats:
+    """Solve matrix[v, v] w = right[j] for the rows and columns v = used[j] of each unit j."""
+    n, k = len(matrix), used.shape[1]
+    flat, part = matrix.reshape(-1), np.empty((k, k), matrix.dtype)
+    bands = [(i * k // _BANDS, (i + 1) * k // _BANDS) for i in range(_BANDS)]
+    solved = np.array(right, matrix.dtype, order="C")
+    for voxels, solution in zip(used, solved, strict=True):
+        rows = voxels[:, None] * n
+        for start, stop in bands:
+            part[start:stop, start:] = flat[rows[start:stop] + voxels[start:]]
+        solve_upper(part, solution)
+    return solved
+
+
+def over_units(
+    work: Callable[[slice], T], n_units: int, n_jobs: int | None = None, per_block: int = 256
+) -> Iterator[tuple[slice, T]]:
+    """Do `work` for blocks of units, in threads, and yield (units, result) in order.
+
+    BLAS has one thread meanwhile: systems of a few hundred voxels are too small to share among
+    threads, and results do not depend on `n_jobs`.
+    """
+    starts = range(0, n_units, per_block)
+    blocks = [slice(start, min(start + per_block, n_units)) for start in starts]
     with threadpool_limits(limits=1, user_api="blas"):
-        for j, voxels in enumerate(selected):
-            np.add(voxels[:, None] * n, voxels, out=index)
-            np.take(gram.reshape(-1), index, out=part, mode="clip")  # "raise" would copy `part`
-            _, weights[j], info = posv(part.T, right[j], lower=1, overwrite_a=1)
-            if info:
-                raise LinAlgError(f"the Gram matrix of unit {j} is not positive definite")
-    return weights
+        parallel = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator")
+        results: Iterable[T] = parallel(delayed(work)(units) for units in blocks)
+        yield from zip(blocks, results, strict=True)
 
 
-def _solve_selected(design: _Design, gram: Floats, k: int, Y: Floats) -> TopKSolution:
-    """Solve a block of units, each on its own k voxels."""
-    centred, mean = design.targets(Y)
-    covariance = centred.T @ design.by_stimulus
-    selected = _largest(np.abs(covariance) * design.inverse_sd, k)
-    right = np.take_along_axis(covariance, selected, axis=1)
-    right += design.bias_scale * mean[:, None] * design.rows[-1, selected]
-    weights = _solve_each(gram, selected, right)
-    mean_prediction = np.einsum("ij,ij->i", weights, design.mean[selected])
-    intercept = design.intercept(mean, mean_prediction)
-    return TopKSolution(selected.astype(np.int32), weights, intercept)
+class TopKSolver:
+    """Solves the units of one region, block by block; what they share is worked out once.
+
+    Parameters
+    ----------
+    design : Design
+        Of the training samples.
+    n_voxels, alpha
+        As of `solve_topk_ridge`.
+
+    Raises
+    ------
+    InputError, scipy.linalg.LinAlgError
+        As `solve_topk_ridge`.
+    """
+
+    units_per_block = 256  # keeps (units x voxels) temporaries near 10 MB
+
+    def __init__(self, design: Design, n_voxels: int | None, alpha: float) -> None:
+        _check_settings(n_voxels, alpha)
+        self._design, self._n_selected = design, n_voxels or design.n_voxels
+        self._kept = design.n_samples / (design.n_samples + alpha)
+        self._penalty = alpha * self._kept  # of the squared mean prediction
+        n_left = design.n_voxels - self._n_selected
+        if n_left >= _COMPLEMENT * self._n_selected:
+            self._solve, self._matrix = self._solve_selected, self._gram(alpha)
+            return
+        # One factor for all units: float64 costs little, and voxels may outnumber samples.
+        matrix = self._gram(alpha).astype(np.float64)
+        self._factor = cho_factor(matrix, lower=True, overwrite_a=True)
+        self._solve = self._solve_all
+        if n_left > 0:
+            self._matrix = cho_solve(self._factor, np.eye(design.n_voxels), overwrite_b=True)
+            self._solve = self._solve_complement
+
+    def _gram(self, alpha: float) -> Floats:
+        """The matrix K of the module's docstring."""
+        mean = self._design.mean
+        matrix: Floats = np.outer(mean, mean * mean.dtype.type(self._penalty))
+        matrix += self._design.gram
+        matrix.flat[:: len(matrix) + 1] += alpha
+        return matrix
+
+    def solve(self, Y: Floats) -> TopKSolution:
+        """Weights of the units Y (n_stimuli, n_units)."""
+        design = self._design
+        centred, mean = design.centred(Y)
+        covariance = design.covariance(centred)
+        right = covariance + np.outer(mean, design.mean * mean.dtype.type(self._penalty))
+        selected, weights = self._solve(covariance, right)
+        voxel_mean = design.mean if selected is None else design.mean[selected]
+        intercept = self._kept * (mean - (weights * voxel_mean).sum(axis=1))
+        return TopKSolution(selected, weights, intercept.astype(weights.dtype))
+
+    def _select(self, covariance: Floats) -> NDArray[np.intp]:
+        """The voxels of each unit, ascending: (n_units, n_selected)."""
+        return _largest(self._design.correlation_order(covariance), self._n_selected)
+
+    def _solve_all(self, covariance: Floats, right: Floats) -> _Weights:
+        """Every unit on all voxels."""
+        return None, cho_solve(self._factor, right.T).T.astype(right.dtype)
+
+    def _solve_selected(self, covariance: Floats, right: Floats) -> _Weights:
+        """Each unit on its part of K."""
+        selected = self._select(covariance)
+        weights = _solve_parts(self._matrix, selected, np.take_along_axis(right, selected, axis=1))
+        return selected.astype(np.int32), weights
+
+    def _solve_complement(self, covariance: Floats, right: Floats) -> _Weights:
+        """Each unit on all voxels, corrected by what makes the others 0."""
+        selected = self._select(covariance)
+        unused = np.ones(right.shape, bool)
+        np.put_along_axis(unused, selected, False, axis=1)
+        left = np.nonzero(unused)[1].reshape(len(right), -1)
+        weights = right @ self._matrix
+        excess = np.zeros_like(weights)
+        wrong = np.take_along_axis(weights, left, axis=1)
+        np.put_along_axis(excess, left, _solve_parts(self._matrix, left, wrong), axis=1)
+        weights -= excess @ self._matrix
+        used = np.take_along_axis(weights, selected, axis=1)
+        return selected.astype(np.int32), used.astype(right.dtype)
 
 
-def _solve_all(design: _Design, factor: tuple[Floats, bool], Y: Floats) -> TopKSolution:
-    """Solve a block of units on all voxels, from the factor of the Gram matrix or its dual."""
-    centred, mean = design.targets(Y)
-    last = design.bias_scale * mean
-    if len(factor[0]) == design.rows.shape[1]:
-        right = design.by_stimulus.T @ centred + np.outer(design.rows[-1], last)
-        weights = cho_solve(factor, right, overwrite_b=True).T
-    else:
-        weights = cho_solve(factor, np.vstack([centred[design.index], last])).T @ design.rows
-    return TopKSolution(None, weights, design.intercept(mean, weights @ design.mean))
-
-
-def _unit_blocks(n_units: int) -> Iterator[slice]:
-    """Consecutive slices of units, the portions of the work."""
-    starts = range(0, n_units, UNITS_PER_BLOCK)
-    return (slice(start, min(start + UNITS_PER_BLOCK, n_units)) for start in starts)
+def _solve_dual(X: Floats, Y: Floats, index: NDArray[np.integer], alpha: float) -> TopKSolution:
+    """All units on all voxels, through the matrix ZZ' + alpha I over samples."""
+    kept = len(X) / (len(X) + alpha)
+    voxel_mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+    scale = X.dtype.type(np.sqrt(alpha * kept))
+    rows = np.vstack([X - voxel_mean, scale * voxel_mean])
+    gram = rows @ rows.T
+    gram.flat[:: len(gram) + 1] += alpha
+    centred, mean = centre_units(Y, np.bincount(index).astype(np.float64))
+    targets = np.vstack([centred[index], scale * mean])
+    weights = cho_solve(cho_factor(gram, lower=True, overwrite_a=True), targets).T @ rows
+    return TopKSolution(None, weights, (kept * (mean - weights @ voxel_mean)).astype(X.dtype))
 
 
 def _check_settings(n_voxels: int | None, alpha: float) -> None:
@@ -184,26 +216,13 @@ def _check_settings(n_voxels: int | None, alpha: float) -> None:
         raise InputError(f"alpha: {alpha}, expected a finite number above 0")
 
 
-def _check_index(index: ArrayLike | None, n_samples: int, n_targets: int) -> NDArray[np.intp]:
-    """The row of Y that belongs to each row of X: it exists, and every row of Y is used."""
-    if index is None:
-        if n_samples != n_targets:
-            raise InputError(f"Y: {n_targets} rows, expected {n_samples}, as many as X has")
-        return np.arange(n_samples)
-    found = np.asarray(index)
-    if found.shape != (n_samples,) or not np.issubdtype(found.dtype, np.integer):
-        raise InputError(
-            f"stimulus_index: {found.dtype} of shape {found.shape}, "
-            f"expected one integer for each of the {n_samples} rows of X"
-        )
-    if found.min() < 0 or found.max() >= n_targets:
-        raise InputError(
-            f"stimulus_index: {found.min()} to {found.max()}, expected 0 to {n_targets - 1}"
-        )
-    unused = np.setdiff1d(np.arange(n_targets), found)
-    if unused.size:
-        raise InputError(f"stimulus_index: row {unused[0]} of Y belongs to no row of X")
-    return found.astype(np.intp)
+def _index(index: ArrayLike | None, n_samples: int, n_targets: int) -> NDArray[np.intp]:
+    """The row of Y that belongs to each row of X."""
+    if index is not None:
+        return check_index(np.asarray(index), n_samples, n_targets)
+    if n_samples != n_targets:
+        raise InputError(f"Y: {n_targets} rows, expected {n_samples}, as many as X has")
+    return np.arange(n_samples)
 
 
 def solve_topk_ridge(
@@ -232,8 +251,7 @@ def solve_topk_ridge(
         Row of Y that belongs to each row of X, where stimuli were repeated. The same as giving
         `Y[stimulus_index]`, without making it. Every row of Y must be used.
     n_jobs : int, optional
-        Processes that share the units (None: 1, -1: all cores), where voxels are selected.
-        They read one copy of the Gram matrix. The result does not depend on it.
+        Threads that share the units (None: 1, -1: all cores). The result does not depend on it.
 
     Returns
     -------
@@ -258,27 +276,21 @@ def solve_topk_ridge(
     TopKSolution(selected=array([[0]], dtype=int32), weights=array([[4.]]), intercept=array([0.]))
     """
     _check_settings(n_voxels, alpha)
-    design = _design(X, _check_index(stimulus_index, len(X), len(Y)), len(Y), alpha)
-    n_all, n_units = X.shape[1], Y.shape[1]
-    blocks = list(_unit_blocks(n_units))
-    parts: Iterable[TopKSolution]
-    if n_voxels is None or n_voxels >= n_all:
-        gram = _regularised_gram(design, dual=n_all > len(X))
-        factor = cho_factor(gram, lower=True, overwrite_a=True)
-        parts = (_solve_all(design, factor, Y[:, units]) for units in blocks)
-        selected, n_selected = None, n_all
-    else:
-        gram = _regularised_gram(design, dual=False)
-        parts = Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(_solve_selected)(design, gram, n_voxels, Y[:, units]) for units in blocks
-        )
-        selected, n_selected = np.empty((n_units, n_voxels), np.int32), n_voxels
-    weights, intercept = np.empty((n_units, n_selected), X.dtype), np.empty(n_units, X.dtype)
-    for units, part in zip(blocks, parts, strict=True):
-        if selected is not None and part.selected is not None:
-            selected[units] = part.selected
-        weights[units], intercept[units] = part.weights, part.intercept
-    return TopKSolution(selected, weights, intercept)
+    index = _index(stimulus_index, len(X), len(Y))
+    n_samples, n_all = X.shape
+    if n_all > n_samples and (n_voxels is None or n_voxels >= n_all):
+        return _solve_dual(X, Y.astype(X.dtype, copy=False), index, alpha)
+    solver = TopKSolver(Design.of(X, index, len(Y)), n_voxels, alpha)
+    solutions = [
+        solution
+        for _, solution in over_units(lambda units: solver.solve(Y[:, units]), Y.shape[1], n_jobs)
+    ]
+    selected = [part.selected for part in solutions if part.selected is not None]
+    return TopKSolution(
+        np.concatenate(selected) if selected else None,
+        np.concatenate([part.weights for part in solutions]),
+        np.concatenate([part.intercept for part in solutions]),
+    )
 
 
 class TopKRidge(RegressorMixin, BaseEstimator):
@@ -294,7 +306,7 @@ class TopKRidge(RegressorMixin, BaseEstimator):
     alpha : float
         Penalty on the squared weights and the squared bias.
     n_jobs : int, optional
-        Processes that share the units in `fit`; see `solve_topk_ridge`.
+        Threads that share the units in `fit`; see `solve_topk_ridge`.
 
     Attributes
     ----------
@@ -330,6 +342,10 @@ class TopKRidge(RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+    def solver(self, design: Design) -> TopKSolver:
+        """What fits this model to the samples of a region; see `deeprecon.decode.layer`."""
+        return TopKSolver(design, self.n_voxels, self.alpha)
 
     def fit(self, X: ArrayLike, Y: ArrayLike, stimulus_index: ArrayLike | None = None) -> Self:
         """Fit every unit.
@@ -367,25 +383,15 @@ class TopKRidge(RegressorMixin, BaseEstimator):
         """Predict (n_samples, *unit_shape) from X (n_samples, n_features)."""
         check_is_fitted(self)
         samples = validate_data(self, X, reset=False, dtype=self.weights_.dtype)
-        voxels = np.ascontiguousarray(samples.T)
-        predicted = np.empty((len(samples), len(self.weights_)), samples.dtype)
-        for units in _unit_blocks(len(self.weights_)):
-            predicted[:, units] = (self._coefficients(units) @ voxels).T
-        predicted += self.intercept_
+        predicted = self._solution.predict(samples)
         return predicted.reshape(len(samples), *self.unit_shape_)
 
     @property
     def coef_(self) -> csr_array:
         """Weights of all units as a sparse (n_units, n_features) array."""
         check_is_fitted(self)
-        return csr_array(self._coefficients(slice(None)))
+        return csr_array(self._solution.coefficients(self.n_features_in_))
 
-    def _coefficients(self, units: slice) -> Floats | csr_array:
-        """Weights of some units on all voxels: dense where all are used, else sparse."""
-        weights = self.weights_[units]
-        if self.selected_ is None:
-            return weights
-        n, k = weights.shape
-        columns = self.selected_[units].reshape(-1)
-        starts = np.arange(0, n * k + 1, k)
-        return csr_array((weights.reshape(-1), columns, starts), shape=(n, self.n_features_in_))
+    @property
+    def _solution(self) -> TopKSolution:
+        return TopKSolution(self.selected_, self.weights_, self.intercept_)

@@ -61,17 +61,18 @@ def _correlation(a: Floats, b: Floats) -> NDArray[np.float64]:
 
 def _cross_correlation(a: Floats, b: Floats) -> NDArray[np.float64]:
     """Pearson correlation of every row of `a` with every row of `b`: (n_a, n_b)."""
-    n = a.shape[1]
-    products = np.zeros((len(a), len(b)))
-    sums, squares = np.zeros((2, len(a))), np.zeros((2, len(a)))
-    for units in _unit_blocks(a):
+    n, products = a.shape[1], np.zeros((len(a), len(b)))
+    sums = np.zeros(len(a)), np.zeros(len(b))
+    squares = np.zeros(len(a)), np.zeros(len(b))
+    for units in _unit_blocks(max(a, b, key=len)):
         # Less its first value, a row has sums small enough to subtract, and a constant row none.
-        x, y = (t[:, units] - t[:, :1].astype(np.float64) for t in (a, b))
-        products += x @ y.T
-        sums += x.sum(axis=1), y.sum(axis=1)
-        squares += (x * x).sum(axis=1), (y * y).sum(axis=1)
-    squares -= sums**2 / n
-    return _ratio(products - np.outer(*sums) / n, np.outer(*squares))
+        parts = [t[:, units] - t[:, :1].astype(np.float64) for t in (a, b)]
+        products += parts[0] @ parts[1].T
+        for part, total, square in zip(parts, sums, squares, strict=True):
+            total += part.sum(axis=1)
+            square += (part * part).sum(axis=1)
+    varies = [square - total**2 / n for total, square in zip(sums, squares, strict=True)]
+    return _ratio(products - np.outer(*sums) / n, np.outer(*varies))
 
 
 def profile_correlation(predicted: Floats, true: Floats) -> NDArray[np.float64]:
@@ -158,6 +159,55 @@ def pattern_correlation(
     )
 
 
+def identification_rank(
+    predicted: Floats, candidates: Floats, correct: NDArray[np.integer]
+) -> NDArray[np.intp]:
+    """Place of the right candidate among all, by Pearson's r over units with the prediction.
+
+    Parameters
+    ----------
+    predicted : (n_predicted, *unit_shape) array
+    candidates : (n_candidates, *unit_shape) array
+        Such as the true features of all test and training images.
+    correct : (n_predicted,) integers
+        The candidate that each prediction is of.
+
+    Returns
+    -------
+    (n_predicted,) integers
+        1: more like the right candidate than any other. A tie counts against the prediction, so
+        that one with the same value in all units, which resembles nothing, is the last.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit, there is one candidate, or every unit has NaN.
+
+    Examples
+    --------
+    >>> candidates = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [3.0, 2.0, 1.0]])
+    >>> identification_rank(candidates[[0, 0, 0]], candidates, np.array([0, 1, 2]))
+    array([1, 2, 3])
+    """
+    if predicted.shape[1:] != candidates.shape[1:] or predicted.ndim < 2 or len(candidates) < 2:
+        raise InputError(
+            f"predicted: shape {predicted.shape}, candidates: {candidates.shape}, expected "
+            "(n, *unit_shape) of the same units, and 2 or more candidates"
+        )
+    a, b = (table.reshape(len(table), -1) for table in (predicted, candidates))
+    units = _without_nan(a, b)
+    if not units.any():
+        raise InputError("predicted, candidates: every unit has NaN, expected one or more without")
+    if not units.all():
+        a, b = a[:, units], b[:, units]
+    # Equal candidates share one column: a matrix product may round their r's differently.
+    first: dict[bytes, int] = {}
+    column = [first.setdefault(row.tobytes(), i) for i, row in enumerate(b)]
+    r = _cross_correlation(a, b)[:, column]
+    rank: NDArray[np.intp] = (~(r[np.arange(len(r)), correct, None] > r)).sum(axis=1)
+    return rank
+
+
 def pairwise_identification(predicted: Floats, true: Floats) -> NDArray[np.float64]:
     """Share of wrong stimuli that each prediction resembles less than the right one.
 
@@ -185,14 +235,5 @@ def pairwise_identification(predicted: Floats, true: Floats) -> NDArray[np.float
     >>> pairwise_identification(true[[0, 0, 2]], true)
     array([1., 0., 1.])
     """
-    a, b = _two_tables(predicted, true)
-    units = _without_nan(a, b)
-    if not units.any():
-        raise InputError("predicted, true: every unit has NaN, expected one or more without")
-    if not units.all():
-        a, b = a[:, units], b[:, units]
-    # Equal true patterns share one column: a matrix product may round their r's differently.
-    first: dict[bytes, int] = {}
-    column = [first.setdefault(row.tobytes(), i) for i, row in enumerate(b)]
-    r = _cross_correlation(a, b)[:, column]
-    return (np.diag(r)[:, None] > r).sum(axis=1) / (len(a) - 1)
+    n = len(_two_tables(predicted, true)[0])
+    return (n - identification_rank(predicted, true, np.arange(n))) / (n - 1)

@@ -1,116 +1,154 @@
-"""How well a layer is decoded: on held-out training images, and on test images.
+"""Decoding of training images that were held out: the accuracy that settings are chosen by.
 
-Cross-validation folds are of groups of images, never of runs: where images come back in several
-runs, leaving out a run leaks its images. Groups are categories, because test images are of
-categories (in the demo: of photographs) that training has not seen. Test data play no part in it,
-so that its accuracies may weight layers.
+Folds are of groups of images, never of runs: where images come back in several runs, leaving out
+a run leaks its images (the 120 training runs of ds001506 are five passes over the same 24 sets of
+images). Test data play no part, so that the accuracies may also weight layers.
 """
 
-import os
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from deeprecon.atomic import replacing
-from deeprecon.decode.layer import LayerDecoder
-from deeprecon.decode.ridge import TopKRidge
+from deeprecon.decode.layer import LayerDecoder, Model, TrainingVoxels, average_trials
 from deeprecon.decode.scores import (
     pairwise_identification,
     pattern_correlation,
     profile_correlation,
 )
 from deeprecon.errors import InputError
-from deeprecon.features.statistics import LayerStatistics
+from deeprecon.features.sampled import SampledUnits
 
 Array = NDArray[np.floating]
 
 
-def cross_validated_accuracy(
+class Scores(NamedTuple):
+    """Scores of a layer; NaN where one is not defined, such as that of a constant unit.
+
+    Attributes
+    ----------
+    profile_correlation : (*unit_shape)
+    pattern_correlation, pairwise_identification : (n_stimuli,)
+    """
+
+    profile_correlation: NDArray[np.float64]
+    pattern_correlation: NDArray[np.float64]
+    pairwise_identification: NDArray[np.float64]
+
+    def means(self) -> dict[str, float]:
+        """Mean of each score where it is defined; NaN if it is nowhere."""
+        defined = {name: v[~np.isnan(v)] for name, v in self._asdict().items()}
+        return {name: float(v.mean()) if v.size else float("nan") for name, v in defined.items()}
+
+
+def score_layer(predicted: Array, true: Array, mean: Array, sd: Array) -> Scores:
+    """All scores of a layer.
+
+    Parameters
+    ----------
+    predicted, true : (n_stimuli, *unit_shape)
+    mean, sd : (*unit_shape) of the training features
+    """
+    return Scores(
+        profile_correlation(predicted, true),
+        pattern_correlation(predicted, true, mean, sd),
+        pairwise_identification(predicted, true),
+    )
+
+
+def image_sets(stimulus_id: Sequence[str], run: Sequence[str]) -> dict[str, str]:
+    """Group of each image: images are in one if runs that share images connect them.
+
+    Examples
+    --------
+    >>> image_sets(["a", "b", "c", "b", "a", "d", "c"], ["1", "1", "2", "3", "3", "4", "4"])
+    {'a': 'set 1', 'b': 'set 1', 'c': 'set 2', 'd': 'set 2'}
+    """
+    runs, of_run = np.unique(run, return_inverse=True)
+    images, of_image = np.unique(stimulus_id, return_inverse=True)
+    n = len(runs) + len(images)
+    shown = coo_array((np.ones(len(run)), (of_run, len(runs) + of_image)), shape=(n, n))
+    group = connected_components(shown, directed=False)[1]
+    return {str(i): f"set {group[len(runs) + k] + 1}" for k, i in enumerate(images)}
+
+
+def folds_of(groups: Mapping[str, str], n_folds: int, seed: int) -> list[set[str]]:
+    """Images of each fold; a group of images is in one fold as a whole.
+
+    Raises
+    ------
+    InputError
+        If there are fewer groups than folds.
+    """
+    names = sorted(set(groups.values()))
+    if len(names) < n_folds:
+        raise InputError(f"{len(names)} groups of training images, expected {n_folds} or more")
+    shuffled = np.random.default_rng(seed).permutation(np.array(names))
+    parts = [set(part) for part in np.array_split(shuffled, n_folds)]
+    return [{image for image, group in groups.items() if group in part} for part in parts]
+
+
+def decode_held_out(
     X: Array,
     stimulus_id: Sequence[str],
-    features: Array,
-    feature_ids: Sequence[str],
-    groups: Mapping[str, str],
-    n_voxels: int,
-    alpha: float,
-    n_folds: int = 5,
-    n_units: int = 500,
-    seed: int = 0,
-) -> float:
-    """Mean profile correlation of held-out training images, over a random sample of units.
+    sampled: SampledUnits,
+    folds: Sequence[set[str]],
+    models: Sequence[Model],
+    n_jobs: int | None = None,
+) -> tuple[list[str], list[dict[str, Array]]]:
+    """Decode every training image by decoders that saw none of its fold.
 
     Parameters
     ----------
     X : (n_samples, n_voxels)
     stimulus_id : image of each sample
-    features : (n_stimuli, *unit_shape)
-    feature_ids : image of each row of features
-    groups : group of each image; a group is held out as a whole
-    n_voxels, alpha : of `TopKRidge`
-    n_folds : folds of groups
-    n_units : units that are sampled; all, if the layer has fewer
+    sampled : features of some units of each layer
+    folds : images of each fold
+    models : such as `TopKRidge`, with different settings
+    n_jobs : threads that share the units
 
     Returns
     -------
-    float
-        NaN if no unit varies.
+    images : decoded images, in order of folds
+    predicted : for each model, layer -> (n_images, n_units)
     """
-    rng = np.random.default_rng(seed)
-    flat = features.reshape(len(features), -1)
-    varying = np.flatnonzero(flat.std(axis=0) > 0)
-    if len(varying) == 0:
-        return float("nan")
-    units = np.sort(rng.choice(varying, min(n_units, len(varying)), replace=False))
-    wanted = flat[:, units]
-    ids, samples = np.asarray(feature_ids), np.asarray(stimulus_id)
-    order = {name: i for i, name in enumerate(feature_ids)}
-    predicted = np.full(wanted.shape, np.nan)
-    names = sorted({groups[name] for name in feature_ids})
-    if len(names) < n_folds:
-        raise InputError(f"{len(names)} groups of training images, expected {n_folds} or more")
-    group = np.array([groups[name] for name in feature_ids])
-    for fold in np.array_split(rng.permutation(np.array(names)), n_folds):
-        learn = ~np.isin(group, fold)
-        held_out = np.isin(samples, ids[~learn])
-        model = LayerDecoder(TopKRidge(n_voxels=n_voxels, alpha=alpha))
-        model.fit(X[~held_out], samples[~held_out].tolist(), wanted[learn], ids[learn].tolist())
-        values, decoded = model.predict(X[held_out], samples[held_out].tolist())
-        predicted[[order[name] for name in decoded]] = values
-    seen = ~np.isnan(predicted).any(axis=1)
-    return float(np.nanmean(profile_correlation(predicted[seen], wanted[seen])))
+    samples, order = np.asarray(stimulus_id), []
+    parts: list[dict[str, list[Array]]] = [{key: [] for key in sampled.features} for _ in models]
+    for fold in folds:
+        held_out = np.isin(samples, sorted(fold))
+        test, images = average_trials(X[held_out], samples[held_out].tolist())
+        order += images
+        training = TrainingVoxels.of(X[~held_out], samples[~held_out].tolist())
+        for model, part in zip(models, parts, strict=True):
+            decoder = LayerDecoder(training, model, n_jobs)
+            for layer, features in sampled.features.items():
+                part[layer].append(decoder.decode(features, sampled.stimulus_id, test))
+    return order, [{key: np.concatenate(v) for key, v in part.items()} for part in parts]
 
 
-def score_layer(predicted: Array, true: Array, statistics: LayerStatistics) -> dict[str, float]:
-    """Decoding accuracy of a layer on test stimuli, averaged over units or stimuli.
+def cross_validate(
+    X: Array,
+    stimulus_id: Sequence[str],
+    sampled: SampledUnits,
+    folds: Sequence[set[str]],
+    models: Sequence[Model],
+    n_jobs: int | None = None,
+) -> list[dict[str, Scores]]:
+    """Scores of held-out training images: for each model, layer -> Scores.
 
-    Parameters
-    ----------
-    predicted, true : (n_stimuli, *unit_shape)
-    statistics : of the training features
-
-    Returns
-    -------
-    dict
-        profile_correlation (mean over units), pattern_correlation (mean over stimuli, z-scored by
-        the training statistics), pairwise_identification (mean over stimuli, chance 0.5).
+    Parameters are those of `decode_held_out`. Patterns are z-scored by all training images.
     """
-    scores = {
-        "profile_correlation": profile_correlation(predicted, true),
-        "pattern_correlation": pattern_correlation(predicted, true, statistics.mean, statistics.sd),
-        "pairwise_identification": pairwise_identification(predicted, true),
-    }
-    defined = {name: values[~np.isnan(values)] for name, values in scores.items()}
-    return {name: float(v.mean()) if v.size else float("nan") for name, v in defined.items()}
-
-
-def write_accuracy(path: str | os.PathLike[str], row: Mapping[str, object]) -> None:
-    """Write one row with the column `accuracy`."""
-    with replacing(path) as temporary:
-        pd.DataFrame([row]).to_csv(temporary, sep="\t", index=False)
-
-
-def read_accuracy(path: str | os.PathLike[str]) -> float:
-    """Accuracy of a layer, as `write_accuracy` wrote it."""
-    return float(pd.read_csv(path, sep="\t")["accuracy"].iloc[0])
+    images, predicted = decode_held_out(X, stimulus_id, sampled, folds, models, n_jobs)
+    row = {name: i for i, name in enumerate(sampled.stimulus_id)}
+    rows = [row[name] for name in images]
+    scores: list[dict[str, Scores]] = []
+    for by_layer in predicted:
+        scores.append({})
+        for layer, values in by_layer.items():
+            true = sampled.features[layer][rows]
+            sd = np.where((true == true[0]).all(axis=0), 0, true.std(axis=0, ddof=1))
+            scores[-1][layer] = score_layer(values, true, true.mean(axis=0), sd)
+    return scores

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deeprecon.features.store import FeatureFile
 from deeprecon.hdf5 import reading, writing
 
 Array = NDArray[np.float32]
@@ -49,6 +50,20 @@ class LayerStatistics:
         """Statistics of (n, *unit_shape) features."""
         mean = features.mean(axis=0)
         return cls(mean, features.std(axis=0, ddof=1), float(channel_sd(features - mean).mean()))
+
+    @classmethod
+    def of_file(cls, path: str | os.PathLike[str]) -> "LayerStatistics":
+        """Statistics of a file of features, of which whole channels are in memory at a time."""
+        file = FeatureFile.of(path)
+        if len(file.unit_shape) == 1:  # its contrast is over all units
+            return cls.of(file.read(slice(None)))
+        parts = [cls.of(file.read(rows)) for rows in file.blocks()]
+        contrast = np.average([p.contrast for p in parts], weights=[len(p.mean) for p in parts])
+        return cls(
+            np.concatenate([part.mean for part in parts]),
+            np.concatenate([part.sd for part in parts]),
+            float(contrast),
+        )
 
 
 def write_statistics(

@@ -53,7 +53,7 @@ def build_page(
     settings: Mapping[str, Any],
     galleries: Mapping[str, str | os.PathLike[str]],
     identification: str | os.PathLike[str],
-    decoding: str | os.PathLike[str],
+    decoding: Mapping[str, str | os.PathLike[str]],
     scores: pd.DataFrame,
     rois: pd.DataFrame,
     sets: pd.DataFrame,
@@ -66,7 +66,8 @@ def build_page(
     ----------
     settings : of the study, printed whole
     galleries : stimulus set -> PNG file
-    identification, decoding : PNG files of the plots
+    identification : PNG file of the plot
+    decoding : what a plot shows -> PNG file
     scores : tidy table of all methods (`evaluate.table`)
     rois, sets : voxel counts; samples of each stimulus set; any columns
     quality : subject -> address of its page of quality, relative to this page
@@ -85,7 +86,7 @@ def build_page(
         version=__version__,
         galleries=[(name, _data_uri(path)) for name, path in galleries.items()],
         identification=_data_uri(identification),
-        decoding=_data_uri(decoding),
+        decoding=[(text, _data_uri(path)) for text, path in decoding.items()],
         scores=_summary(scores),
         tables=[("Samples", sets.to_dict("records")), ("Voxels", rois.to_dict("records"))],
         quality=list(quality.items()),

@@ -1,6 +1,5 @@
-"""Plots of decoding accuracy and of identification, each with what it is to be compared with."""
+"""Plot of identification, with what it is to be compared with; the style of all plots."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -10,44 +9,15 @@ from cycler import cycler
 from matplotlib.figure import Figure
 
 # Okabe & Ito (2008), told apart by colour-blind readers too.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_STYLE: Any = {
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": cycler(color=_COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "font.size": 10,
     "legend.frameon": False,
     "svg.hashsalt": "deeprecon",
 }
-
-
-def plot_decoding(scores: pd.DataFrame, layers: Sequence[str], note: str) -> Figure:
-    """Decoding accuracy by layer: a panel for each stimulus set, a line for each ROI and decoder.
-
-    Parameters
-    ----------
-    scores : tidy table with columns subject, roi, decoder, set, layer, metric, value
-    layers : order on the axis
-    note : printed below, such as "simulated data"
-    """
-    shown = scores[scores["metric"] == "profile_correlation"]
-    sets = list(dict.fromkeys(shown["set"]))
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(3.1 * len(sets) + 1.6, 3.4), layout="constrained")
-        axes = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
-        for axis, name in zip(axes, sets, strict=True):
-            part = shown[shown["set"] == name]
-            for (roi, decoder), lines in part.groupby(["roi", "decoder"], sort=False):
-                means = lines.groupby("layer")["value"].mean().reindex(list(layers))
-                style = "--" if lines["permuted"].iloc[0] else "-"
-                axis.plot(layers, means, style, marker="o", markersize=4, label=f"{roi} {decoder}")
-            axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-            axis.set_title(name)
-            axis.tick_params(axis="x", rotation=45)
-        axes[0].set_ylabel("profile correlation\n(mean over units)")
-        axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-        figure.supxlabel(f"layer\n{note}", fontsize=9)
-    return figure
 
 
 def plot_identification(scores: pd.DataFrame, note: str) -> Figure:
@@ -64,7 +34,7 @@ def plot_identification(scores: pd.DataFrame, note: str) -> Figure:
         & (scores["stimulus_id"] == "all")
     ]
     sets = list(dict.fromkeys(shown["set"]))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.9 * len(sets) + 1.5, 4.2), layout="constrained")
         axes = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
         for axis, name in zip(axes, sets, strict=True):
@@ -72,10 +42,10 @@ def plot_identification(scores: pd.DataFrame, note: str) -> Figure:
             at = np.arange(len(part))
             low = (part["value"] - part["ci_low"]).clip(lower=0)
             high = (part["ci_high"] - part["value"]).clip(lower=0)
-            axis.bar(at, part["value"], color=_COLOURS[0], width=0.7)
+            axis.bar(at, part["value"], color=COLOURS[0], width=0.7)
             axis.errorbar(at, part["value"], [low, high], fmt="none", color="0.2", capsize=3)
-            axis.plot(at, part["ceiling"], "_", color=_COLOURS[2], markersize=18, label="ceiling")
-            axis.plot(at, part["floor"], "_", color=_COLOURS[1], markersize=18, label="floor")
+            axis.plot(at, part["ceiling"], "_", color=COLOURS[2], markersize=18, label="ceiling")
+            axis.plot(at, part["floor"], "_", color=COLOURS[1], markersize=18, label="floor")
             axis.axhline(0.5, color="0.4", linewidth=0.8, linestyle=":", label="chance")
             labels = part["roi"] + "\n" + part["method"].str.replace("_", "\n")
             axis.set_xticks(at, list(labels), fontsize=8)

@@ -1,12 +1,11 @@
 """The layer decoder against the lab's steps written out, with scikit-learn's ridge inside."""
 
+import h5py
 import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 
-from deeprecon.decode.layer import LayerDecoder
+from deeprecon.decode.layer import LayerDecoder, TrainingVoxels, average_trials, repetition
 from deeprecon.decode.ridge import TopKRidge
 from deeprecon.errors import InputError
 
@@ -45,15 +44,23 @@ def lab_prediction(X, shown, features, names, test_X, test_ids, alpha):
     return (ridge.predict(z) * y_sd + y_mean).reshape(-1, *UNIT_SHAPE), test_labels.tolist()
 
 
+def decode(X, shown, features, names, test_X, test_ids, model=None):
+    """Train on X and decode the averages of the test samples; also their stimuli."""
+    decoder = LayerDecoder(TrainingVoxels.of(X, shown), model or TopKRidge(n_voxels=3))
+    test, stimuli = average_trials(test_X, test_ids)
+    return decoder.decode(features, names, test), stimuli
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_equals_the_labs_steps(data, dtype):
     X, shown, features, names = data
     rng = np.random.default_rng(1)
     test_ids = ["b", "a", "c", "a", "b", "a"]
     test_X = rng.normal(20, 5, (6, VOXELS))
-    decoder = LayerDecoder(TopKRidge(n_voxels=None, alpha=4.0))
-    decoder.fit(X.astype(dtype), shown, features.astype(np.float32), names)
-    decoded, order = decoder.predict(test_X.astype(dtype), test_ids)
+    decoded, order = decode(
+        X.astype(dtype), shown, features.astype(np.float32), names, test_X.astype(dtype), test_ids,
+        TopKRidge(n_voxels=None, alpha=4.0),
+    )  # fmt: skip
     expected, labels = lab_prediction(*data, test_X, test_ids, 4.0)
     assert order == ["b", "a", "c"]
     assert decoded.dtype == np.float32
@@ -62,25 +69,55 @@ def test_equals_the_labs_steps(data, dtype):
 
 def test_training_statistics(data):
     X, shown, features, names = data
-    decoder = LayerDecoder(TopKRidge(n_voxels=3)).fit(X, shown, features, names)
-    np.testing.assert_allclose(decoder.x_mean_, X.mean(0))
-    np.testing.assert_allclose(decoder.x_sd_, X.std(0, ddof=1))
-    np.testing.assert_allclose(decoder.y_mean_, features[:14].mean(0))
-    np.testing.assert_allclose(decoder.y_sd_, features[:14].std(0, ddof=1))
-    assert decoder.stimulus_id_ == list(dict.fromkeys(shown))
-    assert decoder.model_.selected_.shape == (6, 3)
+    training, kept = TrainingVoxels.of(X, shown), {}
+    LayerDecoder(training, TopKRidge(n_voxels=3)).decode(
+        features, names, X, lambda units, fitted: kept.update({(units.start, units.stop): fitted})
+    )
+    np.testing.assert_allclose(training.x_mean, X.mean(0))
+    np.testing.assert_allclose(training.x_sd, X.std(0, ddof=1))
+    assert training.stimulus_id == list(dict.fromkeys(shown))
+    fitted = kept.pop((0, 6))
+    assert not kept
+    np.testing.assert_allclose(fitted.mean, features[:14].reshape(14, -1).mean(0))
+    np.testing.assert_allclose(fitted.sd, features[:14].reshape(14, -1).std(0, ddof=1))
+    assert fitted.solution.selected.shape == (6, 3)
 
 
 def test_order_of_rows_and_features_does_not_matter(data):
     X, shown, features, names = data
     rng = np.random.default_rng(2)
     rows, files = rng.permutation(len(X)), rng.permutation(len(names))
-    plain = LayerDecoder(TopKRidge(n_voxels=3)).fit(X, shown, features, names)
-    mixed = LayerDecoder(TopKRidge(n_voxels=3)).fit(
-        X[rows], [shown[i] for i in rows], features[files], [names[i] for i in files]
-    )
-    np.testing.assert_allclose(
-        plain.predict(X[:5], list("abcde"))[0], mixed.predict(X[:5], list("abcde"))[0], rtol=1e-6
+    plain, _ = decode(*data, X[:5], list("abcde"))
+    mixed, _ = decode(
+        X[rows], [shown[i] for i in rows], features[files], [names[i] for i in files],
+        X[:5], list("abcde"),
+    )  # fmt: skip
+    np.testing.assert_allclose(plain, mixed, rtol=1e-6)
+
+
+def test_threads_and_blocks_change_nothing(data):
+    X, shown, _, names = data
+    features = np.random.default_rng(3).standard_normal((15, 300, 2))
+    training, model = TrainingVoxels.of(X, shown), TopKRidge(n_voxels=3)
+    one = LayerDecoder(training, model).decode(features, names, X[:4])
+    two = LayerDecoder(training, model, n_jobs=2).decode(features, names, X[:4])
+    part = LayerDecoder(training, model).decode(features[:, 290:], names, X[:4])
+    assert np.array_equal(one, two)
+    np.testing.assert_allclose(one[:, 290:], part, rtol=1e-5)
+
+
+def test_training_comes_back_from_its_file(data, tmp_path):
+    X, shown, features, names = data
+    training = TrainingVoxels.of(X.astype(np.float32), shown)
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        training.write(file)
+    with h5py.File(tmp_path / "t.h5") as file:
+        back = TrainingVoxels.read(file)
+    assert back.stimulus_id == training.stimulus_id
+    model = TopKRidge(n_voxels=3)
+    assert np.array_equal(
+        LayerDecoder(back, model).decode(features, names, X),
+        LayerDecoder(training, model).decode(features, names, X),
     )
 
 
@@ -92,28 +129,23 @@ def test_constant_voxel_and_unit(data, dtype, n_voxels):
     features = features.copy()
     features[:, 1, 2] = 0.1  # not exact in binary: its computed SD may differ from 0
     X = np.column_stack([X, np.full(len(X), 0.1)]).astype(dtype)
-    decoder = LayerDecoder(TopKRidge(n_voxels, 1.0)).fit(X, shown, features, names)
-    assert decoder.x_sd_[-1] == 0
-    assert decoder.y_sd_[1, 2] == 0
+    training = TrainingVoxels.of(X, shown)
+    assert training.x_sd[-1] == 0
+    decoder = LayerDecoder(training, TopKRidge(n_voxels, 1.0))
     other = X[:4].copy()
     other[:, -1] = np.finfo(dtype).max
-    decoded, _ = decoder.predict(X[:4], list("abcd"))
-    same, _ = decoder.predict(other, list("abcd"))
-    assert np.array_equal(decoded, same)
+    decoded = decoder.decode(features, names, X[:4])
+    assert np.array_equal(decoded, decoder.decode(features, names, other))
     assert np.isfinite(decoded).all()
     np.testing.assert_allclose(decoded[:, 1, 2], 0.1, rtol=1e-6)
 
 
-def test_inputs_and_the_given_model_stay_as_they_are(data):
-    X, shown, features, names = data
-    copies, model = (X.copy(), features.copy()), TopKRidge(n_voxels=3)
-    decoder = LayerDecoder(model).fit(X, shown, features, names)
-    decoder.predict(X, shown)
+def test_inputs_stay_as_they_are(data):
+    X, shown, features, _ = data
+    copies = X.copy(), features.copy()
+    decode(*data, X, shown)
     assert np.array_equal(X, copies[0])
     assert np.array_equal(features, copies[1])
-    assert not hasattr(model, "weights_")
-    assert clone(decoder).set_params(model__alpha=7.0).model.alpha == 7.0
-    assert LayerDecoder().fit(X, shown, features, names).model_.n_voxels == 500
 
 
 def test_recovers_a_noiseless_map():
@@ -121,8 +153,19 @@ def test_recovers_a_noiseless_map():
     features = rng.normal(3, 2, (30, 5))
     names = [str(i) for i in range(30)]
     X = features @ rng.standard_normal((5, 40)) + 10
-    decoder = LayerDecoder(TopKRidge(n_voxels=None, alpha=1e-6)).fit(X, names, features, names)
-    np.testing.assert_allclose(decoder.predict(X, names)[0], features, rtol=1e-4)
+    decoded, _ = decode(X, names, features, names, X, names, TopKRidge(None, 1e-6))
+    np.testing.assert_allclose(decoded, features, rtol=1e-4)
+
+
+def test_first_repetitions_are_averaged():
+    X, ids = np.arange(12.0).reshape(6, 2), ["a", "b", "b", "a", "b", "a"]
+    assert repetition(ids).tolist() == [1, 1, 2, 2, 3, 3]
+    for n, rows in ((1, ([0], [1])), (2, ([0, 3], [1, 2])), (None, ([0, 3, 5], [1, 2, 4]))):
+        averages, stimuli = average_trials(X, ids, n)
+        assert stimuli == ["a", "b"]
+        np.testing.assert_allclose(averages, [X[r].mean(axis=0) for r in rows])
+    with pytest.raises(InputError, match="3 of stimulus 'a', expected 4 or more"):
+        average_trials(X, ids, 4)
 
 
 def broken(data, what):
@@ -145,6 +188,8 @@ def broken(data, what):
     X, features = X.copy(), features.copy()
     if what == "nan voxel":
         X[4, 2] = np.nan
+    elif what == "empty voxels":
+        X[:, [2, 5]] = np.nan
     else:
         features[names.index(shown[4]), 1, 1] = np.inf
     return X, shown, features, names
@@ -161,31 +206,27 @@ def broken(data, what):
         ("flat", r"features: array of shape \(15,\)"),
         ("vector", "samples: array of shape"),
         ("nan voxel", r"samples: row 4 \(image\d\d\) has NaN or infinity"),
+        ("empty voxels", r"samples: 2 of 8 voxels have no number at all, .* column 2"),
         ("infinite unit", r"features: row \d+ \(image\d\d\) has NaN or infinity"),
     ],
 )
 def test_bad_training_data_are_named(data, what, message):
     with pytest.raises(InputError, match=message):
-        LayerDecoder(TopKRidge(n_voxels=3)).fit(*broken(data, what))
+        decode(*broken(data, what), data[0], data[1])
 
 
 def test_the_row_with_nan_is_the_one_that_is_named(data):
     _, shown, _, _ = data
-    with pytest.raises(InputError, match=rf"\({shown[4]}\)"):
-        LayerDecoder().fit(*broken(data, "nan voxel"))
-    with pytest.raises(InputError, match=rf"\({shown[4]}\)"):
-        LayerDecoder().fit(*broken(data, "infinite unit"))
+    for what in ("nan voxel", "infinite unit"):
+        with pytest.raises(InputError, match=rf"\({shown[4]}\)"):
+            decode(*broken(data, what), data[0], data[1])
 
 
 def test_bad_test_data_are_named(data):
-    X, shown, features, names = data
-    decoder = LayerDecoder(TopKRidge(n_voxels=3))
-    with pytest.raises(NotFittedError):
-        decoder.predict(X, shown)
-    decoder.fit(X, shown, features, names)
+    X, shown, _, _ = data
     with pytest.raises(InputError, match="7 voxels, expected 8"):
-        decoder.predict(X[:, 1:], shown)
+        decode(*data, X[:, 1:], shown)
     with pytest.raises(InputError, match="samples: array of shape"):
-        decoder.predict(X, shown[1:])
+        decode(*data, X, shown[1:])
     with pytest.raises(InputError, match=r"samples: array of shape \(0, 8\)"):
-        decoder.predict(X[:0], [])
+        decode(*data, X[:0], [])

@@ -9,7 +9,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from deeprecon.decode.ridge import TopKRidge, TopKSolution, solve_topk_ridge, sum_rows
+from deeprecon.decode.design import sum_rows
+from deeprecon.decode.ridge import TopKRidge, TopKSolution, solve_topk_ridge
 from deeprecon.errors import InputError
 
 GOLDEN = Path(__file__).parent / "data" / "fastl2lir.npz"

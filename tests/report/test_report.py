@@ -6,9 +6,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from deeprecon.report.decoding_plots import (
+    METRICS,
+    plot_by_layer,
+    plot_by_region,
+    plot_repetitions,
+)
 from deeprecon.report.gallery import gallery
 from deeprecon.report.page import build_page
-from deeprecon.report.plots import plot_decoding, plot_identification
+from deeprecon.report.plots import plot_identification
 
 RED = np.full((8, 8, 3), (255, 0, 0), np.uint8)
 BLUE = np.full((8, 8, 3), (0, 0, 255), np.uint8)
@@ -58,19 +64,67 @@ def test_plots_have_a_panel_a_set_and_a_bar_a_method():
         assert [bar.get_height() for bar in axis.patches] == [0.8] * 3
     assert "Simulated" in figure.get_supxlabel()
 
-    decoding = pd.DataFrame(
+
+def decoding_table(subjects=("sub-01", "sub-02", "sub-03")):
+    """Scores that differ between subjects, ROIs, layers and decoders by round numbers."""
+    return pd.DataFrame(
         [
-            {"subject": s, "roi": "VC", "decoder": d, "permuted": d == "control",
-             "set": "natural", "layer": layer, "metric": "profile_correlation", "value": v}
-            for s, v in (("sub-01", 0.2), ("sub-02", 0.4))
+            {"subject": subject, "roi": roi, "decoder": d, "permuted": d == "control",
+             "set": "natural", "layer": layer, "metric": metric,
+             "value": 0.1 * i + (roi == "VC") * 0.3 + (layer == "b2") * 0.05 + (d == "topk")}
+            for i, subject in enumerate(subjects)
+            for roi in ("V1", "VC")
             for d in ("topk", "control")
             for layer in ("b2", "stem")
+            for metric in METRICS
         ]
     )  # fmt: skip
-    (axis,) = plot_decoding(decoding, ["stem", "b2"], "").axes
-    lines = {line.get_label(): line for line in axis.lines if "VC" in str(line.get_label())}
-    np.testing.assert_allclose(lines["VC topk"].get_ydata(), [0.3, 0.3])  # mean over subjects
-    assert [lines[f"VC {d}"].get_linestyle() for d in ("topk", "control")] == ["-", "--"]
+
+
+def bars_of(axis, label):
+    """The line with a label, and the half lengths of its error bars."""
+    (found,) = [c for c in axis.containers if c.get_label() == label]
+    line, _, segments = found.lines
+    half = [abs(np.diff(s[:, 1])[0]) / 2 for part in segments for s in part.get_segments()]
+    return line, half
+
+
+def test_accuracy_by_layer_is_the_mean_with_the_standard_error_over_subjects():
+    figure = plot_by_layer(decoding_table(), ["stem", "b2"], "Simulated.")
+    assert len(figure.axes) == 3
+    line, half = bars_of(figure.axes[0], "VC topk")
+    np.testing.assert_allclose(np.asarray(line.get_ydata(), float), [1.4, 1.45])
+    np.testing.assert_allclose(half, 0.1 / np.sqrt(3))
+    assert line.get_linestyle() == "-"
+    assert bars_of(figure.axes[0], "V1 control")[0].get_linestyle() == "--"
+    assert "3 subjects" in figure.get_supxlabel()
+    assert "Simulated." in figure.get_supxlabel()
+    assert [text.get_text() for text in figure.axes[2].get_xticklabels()] == ["stem", "b2"]
+
+
+def test_one_subject_has_no_error_bars():
+    figure = plot_by_layer(decoding_table(["sub-01"]), ["stem", "b2"], "")
+    assert bars_of(figure.axes[0], "VC topk")[1] == []
+    assert "one subject" in figure.get_supxlabel()
+
+
+def test_accuracy_by_region_has_a_line_for_each_layer_and_no_control():
+    figure = plot_by_region(decoding_table(), ["stem", "b2"], "")
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["stem", "b2"]
+    line, _ = bars_of(figure.axes[0], "b2")
+    np.testing.assert_allclose(np.asarray(line.get_ydata(), float), [1.15, 1.45])
+
+
+def test_accuracy_by_repetitions_has_its_ceiling():
+    table = decoding_table()
+    parts = [table.assign(n_repetitions=n, value=n / 10, ceiling=n / 5) for n in (1, 2, 4)]
+    (axis,) = plot_repetitions(pd.concat(parts), "").axes
+    lines = [line for line in axis.lines if len(line.get_xdata()) == 3]
+    np.testing.assert_allclose(lines[0].get_xydata(), [[1, 0.1], [2, 0.2], [4, 0.4]])
+    dotted = [line for line in lines if line.get_linestyle() == ":"]
+    assert len(dotted) == 2  # of the two regions, none of the controls
+    np.testing.assert_allclose(dotted[0].get_ydata(), [0.2, 0.4, 0.8])
 
 
 @pytest.fixture
@@ -85,7 +139,15 @@ def page(tmp_path):
     sets = pd.DataFrame({"subject": ["sub-01"], "set": ["natural"], "n_blocks": [12]})
     quality = {"sub-01": "quality_sub-01.html"}
     return build_page(
-        settings, {"natural": png}, png, png, SCORES, rois, sets, quality, simulated=True
+        settings,
+        {"natural": png},
+        png,
+        {"By layer": png, "By region": png},
+        SCORES,
+        rois,
+        sets,
+        quality,
+        simulated=True,
     )
 
 
@@ -94,7 +156,7 @@ def test_page_is_whole_and_says_what_it_must(page):
     parser.feed(page)
     text = re.sub(r"\s+", " ", page)
     assert "No person was scanned" in text
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 4
     elsewhere = r"(src|href)=\"(?!data:|#|\.\./judge|quality_sub-01)"
     assert not re.search(elsewhere, page)
     assert text.count('<td class="text">pixel identification</td>') == 6  # one direction

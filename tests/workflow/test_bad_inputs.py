@@ -16,15 +16,11 @@ import logging
 import os
 import re
 import resource
-import runpy
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -33,7 +29,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
 from deeprecon.data.bdata import BData, read_bdata, write_bdata
 from deeprecon.data.bids import BoldRun, find_runs
@@ -42,9 +37,10 @@ from deeprecon.errors import InputError
 from deeprecon.preprocess.confounds import MOTION6
 from deeprecon.preprocess.files import read_series, read_voxels, write_series
 from tests.preprocess.phantom import head, scan
+from tests.workflow import jobs
+from tests.workflow.jobs import SCRIPTS, Job, check_line, log_of, logging_kept, outputs
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "workflow" / "scripts"
 
 SHAPE, SECONDS, N_VOLUMES = (12, 12, 8), 2.0, 24
 AFFINE = np.diag([14.0, 14.0, 14.0, 1.0])
@@ -74,19 +70,6 @@ EVENT_ROWS = """onset\tduration\tevent_type\tstimulus_id
 32.0\t8.0\t1\t1.000001
 40.0\t8.0\t-2\tn/a
 """
-
-
-@dataclass(frozen=True)
-class Job:
-    """What Snakemake gives a script; its outputs lie in a folder of its name."""
-
-    output: dict[str, str]
-    input: dict[str, Any] = field(default_factory=dict)
-    params: dict[str, Any] = field(default_factory=dict)
-
-
-def outputs(folder: str, **names: str) -> dict[str, str]:
-    return {key: f"{folder}/{name}" for key, name in names.items()}
 
 
 RUN_FILES = {"series": "series.h5", "confounds": "confounds.tsv", "quality": "quality.h5"}
@@ -163,24 +146,14 @@ JOBS = {
 }
 
 
-def log_of(script: str) -> Path:
-    return Path("logs", f"{script}.log")
-
-
 def execute(script: str, input: dict[str, Any], params: dict[str, Any]) -> None:
-    """Run a script in this process, with changes of its input and settings."""
-    job = JOBS[script]
-    params = {"study": "tiny", "code": "", **job.params, **params}
-    snakemake = SimpleNamespace(
-        input=InputFiles(fromdict=job.input | input),
-        output=OutputFiles(fromdict=job.output),
-        params=Params(fromdict=params),
-        wildcards=Wildcards(fromdict={"subject": "sub-01"}),
-        log=Log([str(log_of(script))]),
-        rule=script,
-        threads=1,
-    )
-    runpy.run_path(str(SCRIPTS / f"{script}.py"), init_globals={"snakemake": snakemake})
+    """Run a script of the study."""
+    jobs.execute(JOBS[script], script, input, params)
+
+
+def run_lines(script: str, capsys: pytest.CaptureFixture[str], **changes: Any) -> list[str]:
+    """Run a script of the study that fails; the lines of its log."""
+    return jobs.lines_of_failure(JOBS[script], script, capsys, **changes)
 
 
 def limited(script: str, n_bytes: int) -> None:
@@ -230,18 +203,6 @@ def write_inputs() -> None:
     write_bdata(LAB, BData.from_columns(rng.normal(size=(2, 2)), labels, rois))
 
 
-@contextmanager
-def logging_kept() -> Iterator[None]:
-    """Leave the handlers of pytest as they were, since scripts put theirs in their place."""
-    root, raise_exceptions = logging.getLogger(), logging.raiseExceptions
-    handlers, level = root.handlers[:], root.level
-    yield
-    for handler in set(root.handlers) - set(handlers):
-        handler.close()
-    root.handlers[:], logging.raiseExceptions = handlers, raise_exceptions
-    root.setLevel(level)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study on which all scripts have run."""
@@ -268,23 +229,6 @@ def study(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 def files(folder: str) -> list[str]:
     return sorted(path.name for path in Path(folder).rglob("*"))
-
-
-def run_lines(script: str, capsys: pytest.CaptureFixture[str], **changes: Any) -> list[str]:
-    """Run a script that fails, without earlier output; the lines of its log."""
-    shutil.rmtree(script)
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as end:
-        execute(script, changes.get("input", {}), changes.get("params", {}))
-    assert end.value.code == 1
-    written = log_of(script).read_text()
-    assert "".join(capsys.readouterr()) == written
-    return written.splitlines()
-
-
-def check_line(lines: list[str], script: str, expected: str) -> None:
-    assert len(lines) == 1, lines
-    assert re.fullmatch(f"{script}: {expected}", lines[0]), lines[0]
 
 
 # What is done to the files of a study.

@@ -172,14 +172,53 @@ def quality_pages():
     return expand("<results>/report/quality_{subject}.html", subject=study.subjects)
 
 
-def decoded_by(subject):
-    """(ROI, decoder, layer, set) of every file of decoded features of a subject."""
+def decoded_files(wildcards):
+    """(set, layer) of every file of features that a decoder makes in an ROI."""
     return [
-        (roi, decoder, layer, name)
-        for roi in study.rois
-        for decoder in study.decoders_of(roi)
-        for layer in study.layers_of(roi, decoder)
+        (name, layer)
+        for layer in study.layers_of(wildcards.roi, wildcards.decoder)
         for name in study.test_sets
+    ]
+
+
+def chosen_settings(wildcards):
+    """The table of cross-validation, where it chooses a decoder's settings."""
+    if not study.is_tuned(wildcards.decoder):
+        return []
+    return f"{DECODED}/cross_validation.tsv".format(**wildcards)
+
+
+def model_settings(wildcards):
+    """Settings that a decoder's results depend on."""
+    settings = study.decoders[wildcards.decoder]
+    return {key: settings[key] for key in settings if key not in ("rois", "layers")}
+
+
+def decoders_that(**settings):
+    """Pattern of the names of the decoders with these settings."""
+    names = [
+        name
+        for name, given in study.decoders.items()
+        if all(given[key] == value for key, value in settings.items())
+    ]
+    return "|".join(names) or "(?!)"
+
+
+def of_decoders(file):
+    """A file of every decoder in every ROI of every subject."""
+    return [
+        f"<results>/decoded/{subject}/{roi}/{decoder}/{file}"
+        for subject in study.subjects
+        for roi, decoder in study.decoded()
+    ]
+
+
+def models_in(wildcards):
+    """Models and voxel counts of the decoders in an ROI."""
+    return [
+        {key: study.decoders[decoder][key] for key in ("model", "n_voxels")}
+        for roi, decoder in study.decoded()
+        if roi == wildcards.roi
     ]
 
 

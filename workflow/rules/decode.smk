@@ -1,22 +1,71 @@
 # From samples to decoded features, one model per unit of each layer.
 
 DECODED = "<results>/decoded/{subject}/{roi}/{decoder}"
+REGION = "<results>/decoded/{subject}/{roi}/voxels.h5"
+
+
+# Half a gigabyte for 11,000 voxels, made again in seconds: not kept.
+rule region_voxels:
+    input:
+        samples="<results>/samples/{subject}.h5",
+    output:
+        region=temp(REGION),
+    log:
+        "<results>/logs/region_voxels/{subject}_{roi}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        code=code("region_voxels"),
+        study=config["study"],
+        sets=study.test_sets,
+        models=lambda wildcards: models_in(wildcards),
+    script:
+        "../scripts/region_voxels.py"
+
+
+rule cross_validate:
+    input:
+        samples="<results>/samples/{subject}.h5",
+        sampled=f"{FEATURES}/train/sampled_units.h5",
+        stimuli="<results>/stimuli/train.tsv",
+    output:
+        table=f"{DECODED}/cross_validation.tsv",
+    log:
+        "<results>/logs/cross_validate/{subject}_{roi}_{decoder}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        code=code("cross_validate"),
+        study=config["study"],
+        model=lambda wildcards: model_settings(wildcards),
+        layers=lambda wildcards: study.layers_of(wildcards.roi, wildcards.decoder),
+        n_folds=config["cross_validation"]["n_folds"],
+        hold_out=config["cross_validation"]["hold_out"],
+        seed=config["seed"],
+    script:
+        "../scripts/cross_validate.py"
 
 
 rule decode:
     input:
-        samples="<results>/samples/{subject}.h5",
+        region=REGION,
         train=f"{FEATURES}/train/{{layer}}.h5",
-        stimuli="<results>/stimuli/train.tsv",
+        settings=lambda wildcards: chosen_settings(wildcards),
     output:
         features=expand(
             f"{DECODED}/{{set}}/{{layer}}.h5", set=study.test_sets, allow_missing=True
         ),
-        accuracy=f"{DECODED}/cross_validation/{{layer}}.tsv",
     log:
         "<results>/logs/decode/{subject}_{roi}_{decoder}_{layer}.log",
     benchmark:
         "<results>/benchmarks/decode/{subject}_{roi}_{decoder}_{layer}.tsv"
+    wildcard_constraints:
+        decoder=decoders_that(save_weights=False),
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -26,26 +75,64 @@ rule decode:
         code=code("decode"),
         study=config["study"],
         sets=study.test_sets,
-        model=lambda wildcards: config["decoders"][wildcards.decoder],
+        model=lambda wildcards: model_settings(wildcards),
         seed=config["seed"],
     script:
         "../scripts/decode.py"
 
 
+use rule decode as decode_and_keep with:
+    output:
+        features=expand(
+            f"{DECODED}/{{set}}/{{layer}}.h5", set=study.test_sets, allow_missing=True
+        ),
+        weights=f"{DECODED}/weights/{{layer}}.h5",
+    wildcard_constraints:
+        decoder=decoders_that(save_weights=True),
+
+
+rule repetitions:
+    input:
+        region=REGION,
+        train=f"{FEATURES}/train/sampled_units.h5",
+        tests=expand(f"{FEATURES}/{{set}}/sampled_units.h5", set=study.test_sets),
+        settings=f"{DECODED}/cross_validation.tsv",
+    output:
+        table=f"{DECODED}/repetitions.tsv",
+    log:
+        "<results>/logs/repetitions/{subject}_{roi}_{decoder}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        code=code("repetitions"),
+        study=config["study"],
+        sets=study.test_sets,
+        model=lambda wildcards: model_settings(wildcards),
+        layers=lambda wildcards: study.layers_of(wildcards.roi, wildcards.decoder),
+        seed=config["seed"],
+    script:
+        "../scripts/repetitions.py"
+
+
 rule decoding_scores:
     input:
         decoded=lambda wildcards: [
-            f"<results>/decoded/{wildcards.subject}/{roi}/{decoder}/{name}/{layer}.h5"
-            for roi, decoder, layer, name in decoded_by(wildcards.subject)
+            f"<results>/decoded/{wildcards.subject}/{wildcards.roi}/{wildcards.decoder}/"
+            f"{name}/{layer}.h5"
+            for name, layer in decoded_files(wildcards)
         ],
-        true=expand(
-            f"{FEATURES}/{{set}}/{{layer}}.h5", set=study.test_sets, layer=study.layers
-        ),
+        true=lambda wildcards: [
+            f"{FEATURES}/{name}/{layer}.h5" for name, layer in decoded_files(wildcards)
+        ],
         statistics=f"{FEATURES}/statistics.h5",
     output:
-        scores="<results>/decoded/{subject}/scores.tsv",
+        scores=f"{DECODED}/scores.tsv",
+        stimuli=f"{DECODED}/stimulus_scores.tsv",
+        units=f"{DECODED}/unit_scores.h5",
     log:
-        "<results>/logs/decoding_scores/{subject}.log",
+        "<results>/logs/decoding_scores/{subject}_{roi}_{decoder}.log",
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -53,10 +140,27 @@ rule decoding_scores:
     params:
         code=code("decoding_scores"),
         study=config["study"],
-        decoded=lambda wildcards: decoded_by(wildcards.subject),
-        permuted={
-            name: model["permute_labels"] for name, model in config["decoders"].items()
-        },
-        true=[(name, layer) for name in study.test_sets for layer in study.layers],
+        files=lambda wildcards: decoded_files(wildcards),
+        permuted=lambda wildcards: study.decoders[wildcards.decoder]["permute_labels"],
     script:
         "../scripts/decoding_scores.py"
+
+
+rule decoding_tables:
+    input:
+        scores=of_decoders("scores.tsv"),
+        repetitions=of_decoders("repetitions.tsv"),
+        validation=of_decoders("cross_validation.tsv"),
+    output:
+        scores="<results>/decoded/scores.tsv",
+        repetitions="<results>/decoded/repetitions.tsv",
+        validation="<results>/decoded/cross_validation.tsv",
+    log:
+        "<results>/logs/decoding_tables.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code("decoding_tables"),
+        study=config["study"],
+    script:
+        "../scripts/decoding_tables.py"

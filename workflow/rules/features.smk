@@ -8,6 +8,7 @@ rule features:
         table="<results>/stimuli/{set}.tsv",
     output:
         layers=[f"{FEATURES}/{{set}}/{layer}.h5" for layer in study.layers],
+        sampled=f"{FEATURES}/{{set}}/sampled_units.h5",
     log:
         "<results>/logs/features/{set}.log",
     conda:
@@ -21,6 +22,8 @@ rule features:
         network=config["network"]["name"],
         layers=study.layers,
         size=config["image_size"],
+        n_sampled=config["cross_validation"]["n_units"],
+        seed=config["seed"],
     script:
         "../scripts/features.py"
 

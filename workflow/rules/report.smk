@@ -33,14 +33,23 @@ rule gallery:
 
 rule plots:
     input:
-        decoding=expand(
-            "<results>/decoded/{subject}/scores.tsv", subject=study.subjects
-        ),
+        decoding="<results>/decoded/scores.tsv",
+        repetitions="<results>/decoded/repetitions.tsv",
         scores="<results>/evaluation/scores.tsv",
     output:
-        decoding=report(
-            "<results>/report/decoding.png",
+        layers=report(
+            "<results>/report/decoding_by_layer.png",
             caption="../report/decoding.rst",
+            category="Decoding",
+        ),
+        regions=report(
+            "<results>/report/decoding_by_region.png",
+            caption="../report/decoding.rst",
+            category="Decoding",
+        ),
+        repetitions=report(
+            "<results>/report/decoding_by_repetitions.png",
+            caption="../report/repetitions.rst",
             category="Decoding",
         ),
         identification=report(
@@ -64,7 +73,9 @@ rule plots:
 rule page:
     input:
         galleries=expand("<results>/report/gallery_{set}.png", set=shown_sets()),
-        decoding="<results>/report/decoding.png",
+        layers="<results>/report/decoding_by_layer.png",
+        regions="<results>/report/decoding_by_region.png",
+        repetitions="<results>/report/decoding_by_repetitions.png",
         identification="<results>/report/identification.png",
         scores="<results>/evaluation/scores.tsv",
         rois=expand("<results>/samples/{subject}_rois.tsv", subject=study.subjects),

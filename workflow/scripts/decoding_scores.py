@@ -1,39 +1,39 @@
-"""Score the decoded features of a subject."""
+"""Score what a decoder makes of the test stimuli: each unit, each stimulus, and the means."""
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from _job import job
 
-from deeprecon.atomic import replacing
+from deeprecon.decode.tables import score_rows, stimulus_rows, write_table
 from deeprecon.decode.validate import score_layer
 from deeprecon.features.statistics import read_statistics
-from deeprecon.features.store import read_features
+from deeprecon.features.store import read_features, read_units
+from deeprecon.hdf5 import writing
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
-with job(snakemake):
-    params = snakemake.params
+with job(snakemake) as attributes:
+    params, wildcards = snakemake.params, snakemake.wildcards
     statistics = read_statistics(snakemake.input.statistics)
-    true_files = {
-        tuple(key): path for key, path in zip(params.true, snakemake.input.true, strict=True)
-    }
-    tables = []
-    for (roi, decoder, layer, name), path in zip(
-        params.decoded, snakemake.input.decoded, strict=True
-    ):
-        predicted, ids = read_features(path)
-        true, _ = read_features(true_files[name, layer], ids)
-        keys = {
-            "subject": snakemake.wildcards.subject,
-            "roi": roi,
-            "decoder": decoder,
-            "permuted": params.permuted[decoder],
-            "set": name,
-            "layer": layer,
-        }
-        values = score_layer(predicted, true, statistics[layer])
-        tables += [{**keys, "metric": metric, "value": value} for metric, value in values.items()]
-    with replacing(snakemake.output.scores) as temporary:
-        pd.DataFrame(tables).to_csv(temporary, sep="\t", index=False)
+    keys = {key: wildcards[key] for key in ("subject", "roi", "decoder")}
+    keys["permuted"] = params.permuted
+    means, stimuli = [], []
+    with writing(snakemake.output.units, track_order=True) as file:
+        for (name, layer), decoded, true in zip(
+            params.files, snakemake.input.decoded, snakemake.input.true, strict=True
+        ):
+            predicted, ids = read_features(decoded)
+            units = read_units(decoded)
+            wanted = read_features(true, ids, units)[0]
+            mean, sd = statistics[layer].mean, statistics[layer].sd
+            if units is not None:
+                mean, sd = mean.reshape(-1)[units], sd.reshape(-1)[units]
+            scores = score_layer(predicted, wanted, mean, sd)
+            place = keys | {"set": name, "layer": layer}
+            means += score_rows(scores, place)
+            stimuli += stimulus_rows(scores, ids, place)
+            file[f"{name}/{layer}"] = scores.profile_correlation.astype("float32")
+        file.attrs.update(attributes)
+    write_table(snakemake.output.scores, means)
+    write_table(snakemake.output.stimuli, stimuli)

@@ -18,7 +18,11 @@ with job(snakemake):
         settings=params.settings,
         galleries=dict(zip(params.sets, files.galleries, strict=True)),
         identification=files.identification,
-        decoding=files.decoding,
+        decoding={
+            "Accuracy by layer": files.layers,
+            "Accuracy by region": files.regions,
+            "Accuracy by number of repetitions": files.repetitions,
+        },
         scores=pd.read_csv(files.scores, sep="\t", dtype={"stimulus_id": str}),
         rois=pd.concat([pd.read_csv(path, sep="\t") for path in files.rois]),
         sets=pd.concat([pd.read_csv(path, sep="\t") for path in files.samples]),

@@ -6,18 +6,23 @@ import pandas as pd
 from _job import job
 
 from deeprecon.atomic import replacing
-from deeprecon.report.plots import plot_decoding, plot_identification
+from deeprecon.report.decoding_plots import plot_by_layer, plot_by_region, plot_repetitions
+from deeprecon.report.plots import plot_identification
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake):
+    output, layers = snakemake.output, snakemake.params.layers
     note = "Simulated brain data." if snakemake.params.simulated else ""
-    decoding = pd.concat([pd.read_csv(path, sep="\t") for path in snakemake.input.decoding])
+    decoding = pd.read_csv(snakemake.input.decoding, sep="\t")
+    repetitions = pd.read_csv(snakemake.input.repetitions, sep="\t")
     scores = pd.read_csv(snakemake.input.scores, sep="\t", dtype={"stimulus_id": str})
     figures = {
-        snakemake.output.decoding: plot_decoding(decoding, snakemake.params.layers, note),
-        snakemake.output.identification: plot_identification(scores, note),
+        output.layers: plot_by_layer(decoding, layers, note),
+        output.regions: plot_by_region(decoding, layers, note),
+        output.repetitions: plot_repetitions(repetitions, note),
+        output.identification: plot_identification(scores, note),
     }
     for path, figure in figures.items():
         with replacing(path) as temporary:

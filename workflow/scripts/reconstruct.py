@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from _job import job, limit_torch_threads
 
-from deeprecon.decode.validate import read_accuracy
+from deeprecon.decode.tables import read_accuracy
 from deeprecon.features.networks import load
 from deeprecon.features.statistics import read_statistics
 from deeprecon.features.store import read_features
@@ -27,8 +27,8 @@ with job(snakemake) as attributes:
     decoded = "accuracy" in snakemake.input.keys()  # noqa: SIM118 (a Namedlist, not a dict)
     weights = None
     if decoded and weighting == "accuracy":
-        files = zip(layers, snakemake.input.accuracy, strict=True)
-        weights = {layer: max(read_accuracy(path), 0.05) ** 2 for layer, path in files}
+        table = snakemake.input.accuracy
+        weights = {layer: max(read_accuracy(table, layer), 0.05) ** 2 for layer in layers}
     result = reconstruct(
         targets,
         load(params.network),

@@ -1,0 +1,137 @@
+"""What decoders need of the training voxels, whatever the units: made once for all layers.
+
+A region's Gram matrix costs more than a layer's solutions and does not depend on the layer, so it
+is made once for a subject's region and kept in a file: see `deeprecon.decode.region`.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from deeprecon.errors import InputError
+
+MIN_VARIANCE = 1e-8  # fastl2lir: below it (ddof=0) a voxel counts as uncorrelated with every unit
+
+Floats = NDArray[np.floating]
+
+
+def sum_rows(values: Floats, index: NDArray[np.integer], n: int) -> Floats:
+    """Sum the rows of `values` (n_rows, n_columns) that share an index in 0..n-1, to n rows.
+
+    Examples
+    --------
+    >>> sum_rows(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([0, 1, 0]), 2)
+    array([[6., 8.],
+           [3., 4.]])
+    """
+    ones, rows = np.ones(len(values), values.dtype), np.arange(len(values))
+    total: Floats = csr_array((ones, (index, rows)), shape=(n, len(values))) @ values
+    return total
+
+
+def centre_units(Y: Floats, repeats: NDArray[np.float64]) -> tuple[Floats, Floats]:
+    """Units Y (n_stimuli, n_units) less their means over samples, and these means (n_units,).
+
+    A constant unit becomes exactly 0.
+    """
+    mean = (repeats @ Y / repeats.sum()).astype(Y.dtype)
+    mean = np.where((Y[0] == Y).all(axis=0), Y[0], mean)
+    return Y - mean, mean
+
+
+@dataclass(frozen=True)
+class Design:
+    """Training voxels, centred, in the sums that the solvers use.
+
+    Attributes
+    ----------
+    by_stimulus : (n_stimuli, n_voxels)
+        X - mean, summed over the samples of each stimulus: times features, the covariances with
+        far fewer operations than over samples, and the same.
+    repeats : (n_stimuli,) float64
+        Samples of each stimulus.
+    mean : (n_voxels,)
+    variance : (n_voxels,) float64, ddof=0
+    gram : (n_voxels, n_voxels)
+        (X - mean)'(X - mean).
+    """
+
+    by_stimulus: Floats
+    repeats: NDArray[np.float64]
+    mean: Floats
+    variance: NDArray[np.float64]
+    gram: Floats
+
+    @classmethod
+    def of(cls, X: Floats, index: NDArray[np.integer], n_stimuli: int) -> Self:
+        """Design of samples X (n_samples, n_voxels), the stimulus of each row being `index`."""
+        mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+        rows = X - mean
+        variance = np.einsum("ij,ij->j", rows, rows, dtype=np.float64) / len(X)
+        no_repeats = len(X) == n_stimuli and bool((index == np.arange(n_stimuli)).all())
+        by_stimulus = rows if no_repeats else sum_rows(rows, index, n_stimuli)
+        repeats = np.bincount(index, minlength=n_stimuli).astype(np.float64)
+        return cls(by_stimulus, repeats, mean, variance, rows.T @ rows)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples in training."""
+        return int(self.repeats.sum())
+
+    @property
+    def n_voxels(self) -> int:
+        """Voxels of the region."""
+        return len(self.mean)
+
+    @property
+    def inverse_sd(self) -> Floats:
+        """One over the SD of each voxel (ddof=0); 0 for a constant voxel: (n_voxels,)."""
+        varies = self.variance >= MIN_VARIANCE
+        inverse = np.zeros_like(self.mean)
+        inverse[varies] = 1 / np.sqrt(self.variance[varies])
+        return inverse
+
+    def centred(self, Y: Floats) -> tuple[Floats, Floats]:
+        """See `centre_units`."""
+        return centre_units(Y.astype(self.mean.dtype, copy=False), self.repeats)
+
+    def covariance(self, centred: Floats) -> Floats:
+        """Sums over samples of unit times voxel, both centred: (n_units, n_voxels)."""
+        product: Floats = centred.T @ self.by_stimulus
+        return product
+
+    def correlation_order(self, covariance: Floats) -> Floats:
+        """What orders a unit's voxels as their absolute correlation with it does."""
+        order: Floats = np.abs(covariance) * self.inverse_sd
+        return order
+
+    def write(self, file: h5py.Group) -> None:
+        """Write a dataset for each attribute of the class."""
+        for field in fields(self):
+            file[field.name] = getattr(self, field.name)
+
+    @classmethod
+    def read(cls, file: h5py.Group) -> Self:
+        """Read what `write` wrote."""
+        return cls(**{field.name: file[field.name][:] for field in fields(cls)})
+
+
+def check_index(index: NDArray[np.integer], n_samples: int, n_targets: int) -> NDArray[np.intp]:
+    """The row of Y that belongs to each row of X: it exists, and every row of Y is used."""
+    if index.shape != (n_samples,) or not np.issubdtype(index.dtype, np.integer):
+        raise InputError(
+            f"stimulus_index: {index.dtype} of shape {index.shape}, "
+            f"expected one integer for each of the {n_samples} rows of X"
+        )
+    if index.min() < 0 or index.max() >= n_targets:
+        raise InputError(
+            f"stimulus_index: {index.min()} to {index.max()}, expected 0 to {n_targets - 1}"
+        )
+    unused = np.setdiff1d(np.arange(n_targets), index)
+    if unused.size:
+        raise InputError(f"stimulus_index: row {unused[0]} of Y belongs to no row of X")
+    return index.astype(np.intp)

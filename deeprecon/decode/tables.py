@@ -1,0 +1,107 @@
+"""Tidy tables of how well layers are decoded."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deeprecon.atomic import replacing
+from deeprecon.decode.models import Settings
+from deeprecon.decode.validate import Scores
+from deeprecon.errors import InputError
+
+Path = str | os.PathLike[str]
+
+
+def validation_table(
+    models: Sequence[Settings], scores: Sequence[Mapping[str, Scores]], keys: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Accuracy on held-out training images: a row for each layer and each candidate.
+
+    Parameters
+    ----------
+    models : settings of each candidate
+    scores : for each candidate, layer -> Scores
+    keys : first columns, such as the subject
+
+    Returns
+    -------
+    DataFrame
+        `chosen` is true for the candidate of a layer with the highest mean profile correlation.
+    """
+    rows = []
+    for layer in scores[0]:
+        means = [by_layer[layer].means() for by_layer in scores]
+        accuracy = [row["profile_correlation"] for row in means]
+        best = 0 if np.isnan(accuracy).all() else int(np.nanargmax(accuracy))
+        for i, (settings, row) in enumerate(zip(models, means, strict=True)):
+            n = {
+                "n_units": scores[i][layer].profile_correlation.size,
+                "n_images": scores[i][layer].pattern_correlation.size,
+            }
+            rows.append({**keys, "layer": layer, **settings, **row, **n, "chosen": i == best})
+    return pd.DataFrame(rows)
+
+
+def score_rows(scores: Scores, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row for each score of a layer: its mean, over how many, and how many are not defined."""
+    rows = []
+    for (name, mean), values in zip(scores.means().items(), scores, strict=True):
+        undefined = int(np.isnan(values).sum())
+        counts = {"n": values.size - undefined, "n_undefined": undefined}
+        rows.append({**keys, "metric": name, "value": mean, **counts})
+    return rows
+
+
+def stimulus_rows(
+    scores: Scores, stimulus_id: Sequence[str], keys: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """A row for each stimulus and each score that stimuli have."""
+    return [
+        {**keys, "stimulus_id": name, "metric": metric, "value": value}
+        for metric in ("pattern_correlation", "pairwise_identification")
+        for name, value in zip(stimulus_id, getattr(scores, metric), strict=True)
+    ]
+
+
+def write_table(path: Path, rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> None:
+    """Write a TSV file."""
+    table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+    with replacing(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False)
+
+
+def _chosen(path: Path, layer: str) -> "pd.Series[Any]":
+    """The row of a layer's chosen settings in a table of `validation_table`."""
+    table = pd.read_csv(path, sep="\t")
+    rows = table[(table["layer"] == layer) & table["chosen"]]
+    if len(rows) != 1:
+        raise InputError(f"{path}: {len(rows)} chosen rows of layer {layer!r}, expected 1")
+    return rows.iloc[0]
+
+
+def read_settings(path: Path, layer: str) -> Settings:
+    """Settings of a layer's decoder that cross-validation chose."""
+    row = _chosen(path, layer)
+    count = row["n_voxels"]
+    n_voxels = count if count == "all" else int(count)
+    return {"model": row["model"], "n_voxels": n_voxels, "alpha": float(row["alpha"])}
+
+
+def read_accuracy(path: Path, layer: str) -> float:
+    """Mean profile correlation of a layer on held-out training images."""
+    return float(_chosen(path, layer)["profile_correlation"])
+
+
+def joined(paths: Iterable[Path]) -> pd.DataFrame:
+    """Rows of all tables, one after the other."""
+    return pd.concat([pd.read_csv(path, sep="\t") for path in paths], ignore_index=True)
+
+
+def with_ceilings(scores: pd.DataFrame, repetitions: pd.DataFrame) -> pd.DataFrame:
+    """Scores with the noise ceiling that their number of repetitions allows, where there is one."""
+    keys = ["subject", "roi", "decoder", "set", "layer", "metric"]
+    used = repetitions[repetitions["used"]]
+    return scores.merge(used[[*keys, "n_repetitions", "ceiling"]], on=keys, how="left")
