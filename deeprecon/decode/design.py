@@ -106,7 +106,8 @@ class Design:
 
     def correlation_order(self, covariance: Floats) -> Floats:
         """What orders a unit's voxels as their absolute correlation with it does."""
-        order: Floats = np.abs(covariance) * self.inverse_sd
+        order: Floats = np.abs(covariance)
+        order *= self.inverse_sd
         return order
 
     def write(self, file: h5py.Group) -> None:

@@ -75,9 +75,12 @@ def _largest(score: Floats, k: int) -> NDArray[np.intp]:
     """Columns of the k largest values in each row, ascending; the lower column wins a tie."""
     n_rows, n_columns = score.shape
     kth = np.partition(score, n_columns - k, axis=1)[:, n_columns - k, None]
-    keep = score > kth
-    tied = score == kth
-    keep |= tied & (tied.cumsum(axis=1) <= k - keep.sum(axis=1, keepdims=True))
+    keep = score >= kth
+    (tied,) = np.nonzero(keep.sum(axis=1) > k)
+    if tied.size:
+        above, level = score[tied] > kth[tied], score[tied] == kth[tied]
+        room = k - above.sum(axis=1, keepdims=True)
+        keep[tied] = above | level & (level.cumsum(axis=1) <= room)
     return np.nonzero(keep)[1].reshape(n_rows, k)
 
 
@@ -96,7 +99,7 @@ def _solve_parts(matrix: Floats, used: NDArray[np.intp], right: Floats) -> Float
 
 
 def over_units(
-    work: Callable[[slice], T], n_units: int, n_jobs: int | None = None, per_block: int = 256
+    work: Callable[[slice], T], n_units: int, n_jobs: int | None = None, per_block: int = 64
 ) -> Iterator[tuple[slice, T]]:
     """Do `work` for blocks of units, in threads, and yield (units, result) in order.
 
@@ -127,7 +130,7 @@ class TopKSolver:
         As `solve_topk_ridge`.
     """
 
-    units_per_block = 256  # keeps (units x voxels) temporaries near 10 MB
+    units_per_block = 64  # keeps (units x voxels) temporaries in the processor's cache
 
     def __init__(self, design: Design, n_voxels: int | None, alpha: float) -> None:
         _check_settings(n_voxels, alpha)
@@ -138,8 +141,9 @@ class TopKSolver:
         if n_left >= _COMPLEMENT * self._n_selected:
             self._solve, self._matrix = self._solve_selected, self._gram(alpha)
             return
-        # One factor for all units: float64 costs little, and voxels may outnumber samples.
-        matrix = self._gram(alpha).astype(np.float64)
+        matrix = self._gram(alpha)
+        if n_left > 0 or design.n_voxels > design.n_samples:
+            matrix = matrix.astype(np.float64)  # for differences of large numbers
         self._factor = cho_factor(matrix, lower=True, overwrite_a=True)
         self._solve = self._solve_all
         if n_left > 0:
@@ -158,40 +162,44 @@ class TopKSolver:
         """Weights of the units Y (n_stimuli, n_units)."""
         design = self._design
         centred, mean = design.centred(Y)
-        covariance = design.covariance(centred)
-        right = covariance + np.outer(mean, design.mean * mean.dtype.type(self._penalty))
-        selected, weights = self._solve(covariance, right)
+        selected, weights = self._solve(design.covariance(centred), mean)
         voxel_mean = design.mean if selected is None else design.mean[selected]
         intercept = self._kept * (mean - (weights * voxel_mean).sum(axis=1))
         return TopKSolution(selected, weights, intercept.astype(weights.dtype))
+
+    def _right(self, covariance: Floats, mean: Floats) -> Floats:
+        """The right sides Z't: the row of the penalised bias adds to the covariances."""
+        scaled = mean * mean.dtype.type(self._penalty)
+        return covariance + scaled[:, None] * self._design.mean
 
     def _select(self, covariance: Floats) -> NDArray[np.intp]:
         """The voxels of each unit, ascending: (n_units, n_selected)."""
         return _largest(self._design.correlation_order(covariance), self._n_selected)
 
-    def _solve_all(self, covariance: Floats, right: Floats) -> _Weights:
+    def _solve_all(self, covariance: Floats, mean: Floats) -> _Weights:
         """Every unit on all voxels."""
+        right = self._right(covariance, mean)
         return None, cho_solve(self._factor, right.T).T.astype(right.dtype)
 
-    def _solve_selected(self, covariance: Floats, right: Floats) -> _Weights:
+    def _solve_selected(self, covariance: Floats, mean: Floats) -> _Weights:
         """Each unit on its part of K."""
         selected = self._select(covariance)
-        weights = _solve_parts(self._matrix, selected, np.take_along_axis(right, selected, axis=1))
-        return selected.astype(np.int32), weights
+        right = np.take_along_axis(self._right(covariance, mean), selected, axis=1)
+        return selected.astype(np.int32), _solve_parts(self._matrix, selected, right)
 
-    def _solve_complement(self, covariance: Floats, right: Floats) -> _Weights:
+    def _solve_complement(self, covariance: Floats, mean: Floats) -> _Weights:
         """Each unit on all voxels, corrected by what makes the others 0."""
         selected = self._select(covariance)
-        unused = np.ones(right.shape, bool)
+        unused = np.ones(covariance.shape, bool)
         np.put_along_axis(unused, selected, False, axis=1)
-        left = np.nonzero(unused)[1].reshape(len(right), -1)
-        weights = right @ self._matrix
+        left = np.nonzero(unused)[1].reshape(len(unused), -1)
+        weights = self._right(covariance, mean) @ self._matrix
         excess = np.zeros_like(weights)
         wrong = np.take_along_axis(weights, left, axis=1)
         np.put_along_axis(excess, left, _solve_parts(self._matrix, left, wrong), axis=1)
         weights -= excess @ self._matrix
         used = np.take_along_axis(weights, selected, axis=1)
-        return selected.astype(np.int32), used.astype(right.dtype)
+        return selected.astype(np.int32), used.astype(covariance.dtype)
 
 
 def _solve_dual(X: Floats, Y: Floats, index: NDArray[np.integer], alpha: float) -> TopKSolution:
