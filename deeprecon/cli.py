@@ -1,6 +1,7 @@
-"""The command `deeprecon`: looks at files; the work itself is the workflow's.
+"""The command `deeprecon`: looks at files and exports them; the work itself is the workflow's.
 
 deeprecon bdata info FILE [--json]
+deeprecon decoded export STUDY OUTPUT [--decoder NAME] [--format bdpy]
 """
 
 import argparse
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from deeprecon.data.bdata import VOXELS, BData, read_bdata
+from deeprecon.decode.export import export_decoded
 from deeprecon.errors import InputError
 
 _N_SHOWN = 5
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """Commands and their arguments."""
-    parser = argparse.ArgumentParser(prog="deeprecon", description="Look at the files of a study.")
+    parser = argparse.ArgumentParser(prog="deeprecon", description="Work with a study's files.")
     kinds = parser.add_subparsers(required=True, metavar="KIND")
     bdata = kinds.add_parser("bdata", help="samples in the lab's format (HDF5)")
     commands = bdata.add_subparsers(required=True, metavar="COMMAND")
@@ -48,6 +50,19 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("file", type=Path, help="BData file (.h5)")
     info.add_argument("--json", action="store_true", help="for programs")
     info.set_defaults(run=_bdata_info)
+    decoded = kinds.add_parser("decoded", help="decoded features")
+    commands = decoded.add_subparsers(required=True, metavar="COMMAND")
+    export = commands.add_parser("export", help="write them for other programs")
+    export.add_argument("study", type=Path, help="folder of a study's results, results/<study>")
+    export.add_argument("output", type=Path, help="folder to write to")
+    export.add_argument("--decoder", help="only what this decoder made")
+    export.add_argument(
+        "--format",
+        choices=["bdpy"],
+        default="bdpy",
+        help="bdpy: a MATLAB v7.3 file for each stimulus, as bdpy.dataform.DecodedFeatures reads",
+    )
+    export.set_defaults(run=_decoded_export)
     return parser
 
 
@@ -55,6 +70,12 @@ def _bdata_info(arguments: argparse.Namespace) -> None:
     """Print what a BData file has in it."""
     found = describe(read_bdata(arguments.file))
     print(json.dumps(found, indent=2) if arguments.json else _table(arguments.file, found))
+
+
+def _decoded_export(arguments: argparse.Namespace) -> None:
+    """Write decoded features for the lab's programs."""
+    n_files = export_decoded(arguments.study, arguments.output, arguments.decoder)
+    print(f"{arguments.output}: {n_files} files")
 
 
 def describe(data: BData) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import pytest
 
 from deeprecon.cli import main
 from deeprecon.data.bdata import BData, MetaRow, write_bdata
+from deeprecon.decode.mat import read_mat
+from deeprecon.features.store import write_features
 
 
 @pytest.fixture
@@ -99,3 +101,16 @@ def test_as_a_module(tmp_path):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "none.h5: not a readable HDF5 file" in done.stderr
+
+
+def test_decoded_features_are_exported(tmp_path, capsys):
+    features = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    file = tmp_path / "results/decoded/sub-01/VC/topk/natural/b2.h5"
+    write_features(file, features, ["p", "q"], {})
+    results, output = str(tmp_path / "results"), tmp_path / "out"
+    assert main(["decoded", "export", results, str(output), "--format", "bdpy"]) == 0
+    assert capsys.readouterr().out == f"{output}: 2 files\n"
+    found = read_mat(output / "topk/natural/b2/sub-01/VC/q.mat")
+    np.testing.assert_array_equal(found, features[1:])
+    assert main(["decoded", "export", results, str(output), "--decoder", "other"]) == 1
+    assert "no decoder 'other'; found topk" in capsys.readouterr().err
