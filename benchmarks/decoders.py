@@ -4,7 +4,7 @@ All in one run, on the same arrays, with the same number of threads. fastl2lir 0
 NumPy 2.4 and later, so that this needs an environment of its own; from the root of the repository:
 
     python -m venv /tmp/peers
-    /tmp/peers/bin/pip install 'numpy<2.4' fastl2lir==0.11 himalaya packaging h5py pandas scikit-learn
+    /tmp/peers/bin/pip install 'numpy<2.4' fastl2lir==0.11 himalaya packaging h5py pandas
     /tmp/peers/bin/python -m benchmarks.decoders --threads 2
 
 The lab's scripts call fastl2lir once for each channel of a convolution layer; a channel of VGG19's

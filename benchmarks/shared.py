@@ -2,7 +2,7 @@
 
 A simulated brain sees photographs; its true responses and noise make samples. Decoders are trained
 on some categories of photographs and tested on others. Settings of both kinds of decoders are
-chosen in the same way: cross-validation on the training categories. From the root of the repository:
+chosen in the same way: cross-validation on the training categories. From the repository's root:
 
     python -m benchmarks.shared
 

@@ -9,6 +9,15 @@ def local_gpus() -> int:
     return int(Path("/dev/nvidia0").exists())
 
 
+def has_cuda() -> bool:
+    """Whether torch can use a GPU here; torch, slow to import, is not asked where there is none."""
+    if not local_gpus():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def prepare_jobs(folder: str) -> None:
     """Set what jobs inherit: where the library is, and that waiting threads sleep.
 

@@ -12,8 +12,13 @@ from deeprecon.errors import InputError
 Settings = dict[str, Any]
 
 
-def build(settings: Mapping[str, Any]) -> Model:
+def build(settings: Mapping[str, Any], on_gpu: bool = False) -> Model:
     """The model with the settings that one of `candidates` has.
+
+    Parameters
+    ----------
+    settings : `model`, `n_voxels`, `alpha`
+    on_gpu : whether a GPU should solve, where that is faster
 
     Examples
     --------
@@ -23,7 +28,12 @@ def build(settings: Mapping[str, Any]) -> Model:
     n_voxels = None if settings["n_voxels"] == "all" else int(settings["n_voxels"])
     if settings["model"] == "sparse":
         return SparseRegression(n_voxels=n_voxels)
-    return TopKRidge(n_voxels=n_voxels, alpha=float(settings["alpha"]))
+    alpha = float(settings["alpha"])
+    if on_gpu:
+        from deeprecon.decode.batched import BatchedTopKRidge  # torch takes seconds to import
+
+        return BatchedTopKRidge(n_voxels, alpha, "cuda")
+    return TopKRidge(n_voxels=n_voxels, alpha=alpha)
 
 
 def candidates(settings: Mapping[str, Any], n_voxels: int) -> list[Settings]:

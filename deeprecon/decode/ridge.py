@@ -114,6 +114,20 @@ def over_units(
         yield from zip(blocks, results, strict=True)
 
 
+def regularised_gram(design: Design, alpha: float) -> Floats:
+    """The matrix K of the module's docstring."""
+    penalty = alpha * design.n_samples / (design.n_samples + alpha)
+    matrix: Floats = np.outer(design.mean, design.mean * design.mean.dtype.type(penalty))
+    matrix += design.gram
+    matrix.flat[:: len(matrix) + 1] += alpha
+    return matrix
+
+
+def needs_each_system(n_voxels: int, n_selected: int) -> bool:
+    """Whether units leave so many voxels out that solving each by itself is the fastest way."""
+    return n_voxels - n_selected >= _COMPLEMENT * n_selected
+
+
 class TopKSolver:
     """Solves the units of one region, block by block; what they share is worked out once.
 
@@ -138,10 +152,10 @@ class TopKSolver:
         self._kept = design.n_samples / (design.n_samples + alpha)
         self._penalty = alpha * self._kept  # of the squared mean prediction
         n_left = design.n_voxels - self._n_selected
-        if n_left >= _COMPLEMENT * self._n_selected:
-            self._solve, self._matrix = self._solve_selected, self._gram(alpha)
+        if needs_each_system(design.n_voxels, self._n_selected):
+            self._solve, self._matrix = self._solve_selected, regularised_gram(design, alpha)
             return
-        matrix = self._gram(alpha)
+        matrix = regularised_gram(design, alpha)
         if n_left > 0 or design.n_voxels > design.n_samples:
             matrix = matrix.astype(np.float64)  # for differences of large numbers
         self._factor = cho_factor(matrix, lower=True, overwrite_a=True)
@@ -149,14 +163,6 @@ class TopKSolver:
         if n_left > 0:
             self._matrix = cho_solve(self._factor, np.eye(design.n_voxels), overwrite_b=True)
             self._solve = self._solve_complement
-
-    def _gram(self, alpha: float) -> Floats:
-        """The matrix K of the module's docstring."""
-        mean = self._design.mean
-        matrix: Floats = np.outer(mean, mean * mean.dtype.type(self._penalty))
-        matrix += self._design.gram
-        matrix.flat[:: len(matrix) + 1] += alpha
-        return matrix
 
     def solve(self, Y: Floats) -> TopKSolution:
         """Weights of the units Y (n_stimuli, n_units)."""

@@ -71,6 +71,7 @@ rule decode:
     resources:
         mem_mb=4000,
         runtime=120,
+        gpu=local_gpus(),
     params:
         code=code("decode"),
         study=config["study"],

@@ -11,6 +11,7 @@ from deeprecon.decode.stream import Wanted, decode_layer
 from deeprecon.decode.tables import read_settings
 from deeprecon.features.sampled import sample_units
 from deeprecon.features.store import FeatureFile
+from deeprecon.machine import has_cuda
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
@@ -31,7 +32,7 @@ with job(snakemake) as attributes:
         for name, path in zip(params.sets, snakemake.output.features, strict=True)
     ]
     decode_layer(
-        LayerDecoder(region.training, build(settings), n_jobs=snakemake.threads),
+        LayerDecoder(region.training, build(settings, has_cuda()), n_jobs=snakemake.threads),
         snakemake.input.train,
         wanted,
         attributes,
