@@ -23,7 +23,9 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import RESULTS, machine, report
 from deeprecon.decode.design import Design
-from deeprecon.decode.ridge import TopKSolver, over_units, solve_topk_ridge
+from deeprecon.decode.parallel import in_threads
+from deeprecon.decode.ridge import TopKSolver, solve_topk_ridge
+from deeprecon.features.units import Units
 
 N_STIMULI, N_REPEATS, N_SELECTED, ALPHA = 1200, 5, 500, 100.0
 CHANNEL, N_CHANNELS = 196, 4
@@ -79,7 +81,9 @@ def solve_with(design: Design, Y: Array, n_selected: int | None, threads: int) -
     """Dense weights (n_voxels, n_units) by ours, from sums that were made before."""
     solver = TopKSolver(design, n_selected, ALPHA)
     weights = np.zeros((design.n_voxels, Y.shape[1]), np.float32)
-    for units, part in over_units(lambda u: solver.solve(Y[:, u]), Y.shape[1], threads):
+    blocks = solver.groups(Units.every((Y.shape[1],)))
+    parts = in_threads(lambda units: solver.solve(Y[:, units]), blocks, threads)
+    for units, part in zip(blocks, parts, strict=True):
         dense = weights[:, units].T
         if part.selected is None:
             dense[:] = part.weights

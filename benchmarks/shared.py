@@ -5,23 +5,18 @@ on some categories of photographs and tested on others. Settings of both kinds o
 chosen in the same way: cross-validation on the training categories. From the repository's root:
 
     python -m benchmarks.shared
-
-The shared decoder is kernel ridge regression on the samples of each stimulus averaged: voxel v
-counts by the mean over a spatial tile's units of |r(voxel, unit)|, to a power, and the operator
-from test samples to training stimuli is the same for all units of the tile.
 """
 
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
 from benchmarks.cleaning import SIMULATION
@@ -29,74 +24,55 @@ from benchmarks.machine import RESULTS, machine, report
 from deeprecon.data.simulate.subject import physiology, simulate_brain
 from deeprecon.data.stimuli import category_groups, load_images, read_stimuli, simulated_images
 from deeprecon.data.stimuli import write_stimuli as write_images
-from deeprecon.decode.layer import TrainingVoxels
-from deeprecon.decode.ridge import TopKSolver
+from deeprecon.decode.layer import LayerDecoder, Model, TrainingVoxels
+from deeprecon.decode.ridge import TopKRidge
 from deeprecon.decode.scores import profile_correlation
+from deeprecon.decode.shared import SharedRidge
 from deeprecon.features.extract import extract
 from deeprecon.features.networks import load
+from deeprecon.features.units import Units
 
 LAYERS = ("stem", "b2", "b7", "b15")
 N_IMAGES, N_REPEATS, N_UNITS, SIZE = 900, 3, 300, 64
-TOPK = list(product((25, 50, 100, 200, 500), (30.0, 100.0, 300.0, 1000.0, 3000.0)))
-SHARED = list(product((1, 2, 4, 8), (1, 2, 3), (0.1, 0.3, 1.0, 3.0, 10.0)))
+TOPK: list[Model] = [
+    TopKRidge(n_voxels, alpha)
+    for n_voxels in (25, 50, 100, 200, 500, 1000)
+    for alpha in (100.0, 300.0, 1e3, 3e3, 1e4, 3e4)
+]
+SHARED: list[Model] = [
+    SharedRidge(tiles, power, alpha)
+    for tiles in (1, 2, 4, 8, 16)
+    for power in (1.0, 2.0, 3.0)
+    for alpha in (0.1, 0.3, 1.0, 3.0, 10.0)
+]
 Array = NDArray[np.floating]
 
 
 class Layer:
-    """Some units of a layer: values (n_images, n_units) and where they are, as shares of 1."""
+    """Some units of a layer, and their values (n_images, n_units)."""
 
     def __init__(self, features: Array, seed: int) -> None:
         rng = np.random.default_rng(seed)
         flat = features.reshape(len(features), -1)
         varying = np.flatnonzero(flat.std(axis=0) > 0)
-        units = np.sort(rng.choice(varying, N_UNITS, replace=False))
-        self.values = flat[:, units]
-        _, height, width = features.shape[1:]
-        _, row, column = np.unravel_index(units, features.shape[1:])
-        self.place = np.stack([(row + 0.5) / height, (column + 0.5) / width])
-
-    def tiles(self, n: int) -> list[NDArray[np.intp]]:
-        """Units in each of n x n windows."""
-        window = np.ravel_multi_index(tuple((self.place * n).astype(int)), (n, n))
-        return [np.flatnonzero(window == tile) for tile in np.unique(window)]
+        place = np.sort(rng.choice(varying, N_UNITS, replace=False))
+        self.values, self.units = flat[:, place], Units(features.shape[1:], place)
 
 
 class Data:
-    """Standardised training voxels and units, and test voxels averaged over repetitions."""
+    """Training samples, and test samples averaged over repetitions."""
 
-    def __init__(self, samples: Array, values: Array, train: list[int], test: list[int]) -> None:
-        shown = [str(i) for i in train] * N_REPEATS
+    def __init__(self, samples: Array, train: list[int], test: list[int]) -> None:
+        self.train = train
         rows = np.concatenate([samples[k, train] for k in range(N_REPEATS)])
-        self.training = TrainingVoxels.of(rows.astype(np.float32), shown)
-        self.X = self.training.standardised(samples[:, test].mean(axis=0))
-        self.mean, self.sd = values[train].mean(axis=0), values[train].std(axis=0, ddof=1)
-        self.Y = ((values[train] - self.mean) / np.where(self.sd > 0, self.sd, np.inf)).astype("f4")
+        self.training = TrainingVoxels.of(rows, [str(i) for i in train] * N_REPEATS)
+        self.test = samples[:, test].mean(axis=0)
 
-
-def topk(data: Data, _: Layer, n_voxels: int, alpha: float) -> Array:
-    """Predictions (n_test, n_units) of ridge on each unit's best voxels."""
-    solution = TopKSolver(data.training.design, n_voxels, alpha).solve(data.Y)
-    return solution.predict(data.X) * data.sd + data.mean
-
-
-def shared(data: Data, layer: Layer, n_tiles: int, power: int, alpha: float) -> Array:
-    """Predictions (n_test, n_units) of one operator for each tile."""
-    design = data.training.design
-    centred, mean = design.centred(data.Y)
-    r = design.correlation_order(design.covariance(centred)) / design.n_samples
-    X = design.by_stimulus / design.repeats[:, None].astype("f4")
-    predicted = np.empty((len(data.X), data.Y.shape[1]), np.float32)
-    for units in layer.tiles(n_tiles):
-        weights = r[units].mean(axis=0) ** power
-        weighted = X * weights
-        kernel = weighted @ weighted.T
-        kernel.flat[:: len(kernel) + 1] += alpha * np.trace(kernel) / len(kernel)
-        operator = cho_solve(cho_factor(kernel, lower=True), weighted @ (data.X * weights).T).T
-        predicted[:, units] = operator @ centred[:, units]
-    return (predicted + mean) * data.sd + data.mean
-
-
-Decoder = Callable[..., Array]
+    def decode(self, layer: Layer, model: Model) -> Array:
+        """Features (n_test, n_units) that a model decodes."""
+        known = [str(i) for i in self.train]
+        decoder = LayerDecoder(self.training, model)
+        return decoder.decode(layer.values[self.train], known, self.test, layer.units)
 
 
 def score(predicted: Array, true: Array) -> float:
@@ -104,16 +80,14 @@ def score(predicted: Array, true: Array) -> float:
     return float(np.nanmean(profile_correlation(predicted, true)))
 
 
-def chosen(
-    decode: Decoder, grid: list[tuple], folds: list[list[int]], samples: Array, layer: Layer
-) -> tuple:
-    """Settings with the best mean accuracy over folds of training images."""
-    totals = np.zeros(len(grid))
+def chosen(models: list[Model], folds: list[list[int]], samples: Array, layer: Layer) -> Model:
+    """The model with the best mean accuracy over folds of training images."""
+    totals = np.zeros(len(models))
     for i, test in enumerate(folds):
         train = [image for j, fold in enumerate(folds) if j != i for image in fold]
-        data = Data(samples, layer.values, train, test)
-        totals += [score(decode(data, layer, *g), layer.values[test]) for g in grid]
-    return grid[int(np.argmax(totals))]
+        data = Data(samples, train, test)
+        totals += [score(data.decode(layer, model), layer.values[test]) for model in models]
+    return models[int(np.argmax(totals))]
 
 
 def effective_rank(predicted: Array) -> float:
@@ -161,28 +135,49 @@ def compare(noise: float, seed: int) -> Iterator[str]:
     yield (
         "| layer | top-k, not tuned (500, 100) | top-k, tuned | chosen (voxels, alpha) | shared, "
         "tuned | chosen (tiles, power, alpha) | shared less top-k, 95 % interval | effective rank "
-        "of truth, top-k, shared | ms a unit, top-k, shared |"
+        "of truth, top-k, shared |"
     )
-    yield "|---|--:|--:|---|--:|---|--:|--:|--:|"
+    yield "|---|--:|--:|---|--:|---|--:|--:|"
     for name in LAYERS:
         layer = Layer(features[name], seed)
-        data, wanted = Data(samples, layer.values, train, test), layer.values[test]
-        best = chosen(topk, TOPK, folds, samples, layer)
-        best_shared = chosen(shared, SHARED, folds, samples, layer)
-        plain = topk(data, layer, 500, 100.0)
-        start = time.perf_counter()
-        own = topk(data, layer, *best)
-        middle = time.perf_counter()
-        one = shared(data, layer, *best_shared)
-        spent = np.diff([start, middle, time.perf_counter()]) / N_UNITS * 1e3
+        data, wanted = Data(samples, train, test), layer.values[test]
+        best = chosen(TOPK, folds, samples, layer)
+        best_shared = chosen(SHARED, folds, samples, layer)
+        plain = data.decode(layer, TopKRidge(500, 100.0))
+        own, one = data.decode(layer, best), data.decode(layer, best_shared)
         gain, low, high = difference(one, own, wanted, seed)
         ranks = [effective_rank(values) for values in (wanted, own, one)]
         yield (
-            f"| {name} | {score(plain, wanted):.3f} | {score(own, wanted):.3f} | {best} "
-            f"| {score(one, wanted):.3f} | {best_shared} "
+            f"| {name} | {score(plain, wanted):.3f} | {score(own, wanted):.3f} | {settings(best)} "
+            f"| {score(one, wanted):.3f} | {settings(best_shared)} "
             f"| {gain:+.3f} ({low:+.3f} to {high:+.3f}) "
-            f"| {', '.join(f'{rank:.0f}' for rank in ranks)} | {spent[0]:.1f}, {spent[1]:.1f} |"
+            f"| {', '.join(f'{rank:.0f}' for rank in ranks)} |"
         )
+
+
+def settings(model: Any) -> str:
+    """Settings of a model, which are in its constructor's order."""
+    names = ("n_voxels", "alpha") if isinstance(model, TopKRidge) else ("tiles", "power", "alpha")
+    return ", ".join(f"{getattr(model, name):g}" for name in names)
+
+
+def times(n_voxels: int = 10000, n_stimuli: int = 1200, seed: int = 0) -> Iterator[str]:
+    """Seconds for a layer like a part of VGG19's conv4 layers, on random numbers."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_stimuli, n_voxels), dtype=np.float32)
+    Y = rng.standard_normal((n_stimuli, 32, 28, 28), dtype=np.float32)
+    names = [str(i) for i in range(n_stimuli)]
+    training = TrainingVoxels.of(X, names)
+    yield f"\nTime, {n_voxels} voxels, {n_stimuli} stimuli, {Y[0].size} units, 50 test samples:\n"
+    yield "| model | ms a unit |"
+    yield "|---|--:|"
+    for model, few in ((TopKRidge(), 784), (SharedRidge(tiles=8), None), (SharedRidge(1), None)):
+        part = Y if few is None else Y.reshape(n_stimuli, -1)[:, :few]
+        decoder = LayerDecoder(training, model)
+        start = time.perf_counter()
+        decoder.decode(part, names, X[:50])
+        spent = time.perf_counter() - start
+        yield f"| {model} | {1e3 * spent / part[0].size:.3f} |"
 
 
 def main() -> None:
@@ -196,6 +191,7 @@ def main() -> None:
         yield "Simulated data. Accuracy: mean profile correlation on categories not trained on."
         for noise in (1.0, 4.0):
             yield from compare(noise, args.seed)
+        yield from times()
 
     with threadpool_limits(1):
         report(args.output / "shared.md", "A shared operator", machine(("torch",)), rows())

@@ -198,11 +198,24 @@ def _input_mistakes(config: Config) -> Iterator[str]:
                 yield f"config: sets: the simulator has {_unknown('set', name, known)}"
 
 
+# Settings of each kind of decoder that may be lists, among which cross-validation chooses.
+TUNABLE = {
+    "topk": ("n_voxels", "alpha"),
+    "sparse": ("n_voxels",),
+    "shared": ("tiles", "power", "alpha"),
+}
+
+
 def _decoder_mistakes(config: Config, name: str, decoder: Config) -> Iterator[str]:
     """Names and settings of one decoder."""
     where = f"config: decoders.{name}"
-    if decoder["model"] == "sparse" and "alpha" in decoder:
-        yield f"{where}.alpha: model 'sparse' finds its penalties itself"
+    model = decoder["model"]
+    for key in sorted({key for keys in TUNABLE.values() for key in keys}):
+        if key in decoder and key not in TUNABLE[model]:
+            known = ", ".join(TUNABLE[model])
+            yield f"{where}.{key}: model {model!r} has no such setting; known: {known}"
+    if model == "shared" and decoder["save_weights"]:
+        yield f"{where}.save_weights: model 'shared' has no weights of single units"
     for roi in decoder.get("rois", []):
         if roi not in config["rois"]:
             yield f"{where}.rois: {_unknown('ROI', roi, config['rois'])}"

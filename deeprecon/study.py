@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deeprecon.config import TUNABLE
 from deeprecon.data.bids import BoldRun
 from deeprecon.errors import InputError
 from deeprecon.sources import source_of
@@ -157,7 +158,8 @@ class Study:
 
     def is_tuned(self, decoder: str) -> bool:
         """Whether cross-validation chooses settings of a decoder."""
-        return any(isinstance(self.decoders[decoder].get(k), list) for k in ("n_voxels", "alpha"))
+        settings = self.decoders[decoder]
+        return any(isinstance(settings.get(key), list) for key in TUNABLE[settings["model"]])
 
     def targets(self) -> list[Target]:
         """Every file of reconstructions that the study asks for."""

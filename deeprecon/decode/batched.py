@@ -14,7 +14,9 @@ from scipy.linalg import LinAlgError
 from torch import Tensor
 
 from deeprecon.decode.design import Design, Floats
+from deeprecon.decode.parallel import consecutive
 from deeprecon.decode.ridge import TopKSolution, TopKSolver, needs_each_system, regularised_gram
+from deeprecon.features.units import Units
 
 BATCH = 1024  # units: 1 GB of systems of 500 voxels in float32
 
@@ -55,8 +57,6 @@ class BatchedTopKSolver:
     device : such as "cuda"
     """
 
-    units_per_block = 4 * BATCH
-
     def __init__(self, design: Design, n_voxels: int, alpha: float, device: str) -> None:
         self._design, self._n_selected = design, n_voxels
         self._kept = design.n_samples / (design.n_samples + alpha)
@@ -69,6 +69,10 @@ class BatchedTopKSolver:
         self._gram = put(regularised_gram(design, alpha))
         self._by_stimulus, self._mean = put(design.by_stimulus), put(design.mean)
         self._inverse_sd = put(design.inverse_sd)
+
+    def groups(self, units: Units) -> list[slice]:
+        """Units that a thread takes at a time: while one is solved, another is predicted."""
+        return consecutive(len(units.place), 4 * BATCH)
 
     def solve(self, Y: Floats) -> TopKSolution:
         """Weights of the units Y (n_stimuli, n_units)."""

@@ -9,7 +9,7 @@ from typing import Self
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from deeprecon.errors import InputError
@@ -121,18 +121,33 @@ class Design:
         return cls(**{field.name: file[field.name][:] for field in fields(cls)})
 
 
-def check_index(index: NDArray[np.integer], n_samples: int, n_targets: int) -> NDArray[np.intp]:
-    """The row of Y that belongs to each row of X: it exists, and every row of Y is used."""
-    if index.shape != (n_samples,) or not np.issubdtype(index.dtype, np.integer):
+def stimulus_rows(index: ArrayLike | None, n_samples: int, n_targets: int) -> NDArray[np.intp]:
+    """The row of Y (n_targets, ...) that belongs to each row of X (n_samples, ...).
+
+    Parameters
+    ----------
+    index : (n_samples,) integers that use every row of Y, or None, where row belongs to row
+
+    Raises
+    ------
+    InputError
+        If they do not fit together.
+    """
+    if index is None:
+        if n_samples != n_targets:
+            raise InputError(f"Y: {n_targets} rows, expected {n_samples}, as many as X has")
+        return np.arange(n_samples)
+    rows = np.asarray(index)
+    if rows.shape != (n_samples,) or not np.issubdtype(rows.dtype, np.integer):
         raise InputError(
-            f"stimulus_index: {index.dtype} of shape {index.shape}, "
+            f"stimulus_index: {rows.dtype} of shape {rows.shape}, "
             f"expected one integer for each of the {n_samples} rows of X"
         )
-    if index.min() < 0 or index.max() >= n_targets:
+    if rows.min() < 0 or rows.max() >= n_targets:
         raise InputError(
-            f"stimulus_index: {index.min()} to {index.max()}, expected 0 to {n_targets - 1}"
+            f"stimulus_index: {rows.min()} to {rows.max()}, expected 0 to {n_targets - 1}"
         )
-    unused = np.setdiff1d(np.arange(n_targets), index)
+    unused = np.setdiff1d(np.arange(n_targets), rows)
     if unused.size:
         raise InputError(f"stimulus_index: row {unused[0]} of Y belongs to no row of X")
-    return index.astype(np.intp)
+    return rows.astype(np.intp)

@@ -15,8 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deeprecon.decode.design import Design, Floats, sum_rows
-from deeprecon.decode.ridge import over_units
+from deeprecon.decode.parallel import in_threads
 from deeprecon.errors import InputError
+from deeprecon.features.units import Units
+
+Columns = slice | NDArray[np.intp]  # of a table of units
 
 
 def _divisor(sd: Floats) -> Floats:
@@ -225,14 +228,10 @@ class Solution(Protocol):
 
 
 class Solver(Protocol):
-    """Fits models of units to the training samples of a region.
+    """Fits models of units to the training samples of a region."""
 
-    Attributes
-    ----------
-    units_per_block : units that a thread takes at a time
-    """
-
-    units_per_block: int
+    def groups(self, units: Units) -> Sequence[Columns]:
+        """Columns of a table of units that are solved together, the portions of the work."""
 
     def solve(self, Y: Floats) -> Solution:
         """Models of the units Y (n_stimuli, n_units)."""
@@ -286,7 +285,8 @@ class LayerDecoder:
         features: Floats,
         known: Sequence[str],
         X: ArrayLike,
-        keep: Callable[[slice, FittedUnits], None] | None = None,
+        units: Units | None = None,
+        keep: Callable[[Columns, FittedUnits], None] | None = None,
     ) -> NDArray[np.float32]:
         """Train the decoders of some units and predict; they are gone after that.
 
@@ -298,8 +298,11 @@ class LayerDecoder:
             Stimulus of each row of `features`.
         X : (n_test, n_voxels) array
             Test samples, averaged: see `average_trials`.
+        units : Units, optional
+            Which units these are, if only some of a layer: `features` is (n_stimuli, n_units) then.
         keep : optional
-            Called with each block of units, in C order, and its decoders.
+            Called with the columns of units that were solved together, units being in C order, and
+            their decoders.
 
         Returns
         -------
@@ -322,15 +325,16 @@ class LayerDecoder:
         test = self.training.standardised(X)
         decoded = np.empty((len(test), flat.shape[1]), np.float32)
 
-        def work(units: slice) -> None:
-            targets = flat[rows, units].astype(test.dtype)
+        def work(columns: Columns) -> None:
+            targets = flat[:, columns][rows].astype(test.dtype, copy=False)
             _check_finite("features", targets, self.training.stimulus_id)
             mean, sd = _standardise(targets)
             solution = self._solver.solve(targets)
-            decoded[:, units] = solution.predict(test) * sd + mean
+            decoded[:, columns] = solution.predict(test) * sd + mean
             if keep is not None:
-                keep(units, FittedUnits(solution, mean, sd))
+                keep(columns, FittedUnits(solution, mean, sd))
 
-        for _ in over_units(work, flat.shape[1], self.n_jobs, self._solver.units_per_block):
+        which = Units.every(features.shape[1:]) if units is None else units
+        for _ in in_threads(work, self._solver.groups(which), self.n_jobs):
             pass
         return decoded.reshape(len(test), *features.shape[1:])

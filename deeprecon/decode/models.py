@@ -6,10 +6,18 @@ from typing import Any
 
 from deeprecon.decode.layer import Model
 from deeprecon.decode.ridge import TopKRidge
+from deeprecon.decode.shared import SharedRidge
 from deeprecon.decode.sparse import SparseRegression
 from deeprecon.errors import InputError
 
 Settings = dict[str, Any]
+
+# Of each model the settings that cross-validation can choose, and what they are if not given.
+DEFAULTS: dict[str, Settings] = {
+    "topk": {"n_voxels": 500, "alpha": 100.0},
+    "sparse": {"n_voxels": 500},
+    "shared": {"tiles": 8, "power": 2.0, "alpha": 1.0},
+}
 
 
 def build(settings: Mapping[str, Any], on_gpu: bool = False) -> Model:
@@ -17,7 +25,7 @@ def build(settings: Mapping[str, Any], on_gpu: bool = False) -> Model:
 
     Parameters
     ----------
-    settings : `model`, `n_voxels`, `alpha`
+    settings : `model`, and those of its `DEFAULTS`
     on_gpu : whether a GPU should solve, where that is faster
 
     Examples
@@ -25,15 +33,18 @@ def build(settings: Mapping[str, Any], on_gpu: bool = False) -> Model:
     >>> build({"model": "topk", "n_voxels": "all", "alpha": 30.0})
     TopKRidge(alpha=30.0, n_voxels=None)
     """
-    n_voxels = None if settings["n_voxels"] == "all" else int(settings["n_voxels"])
+    given = {key: settings[key] for key in DEFAULTS[settings["model"]]}
+    if given.get("n_voxels") == "all":
+        given["n_voxels"] = None
     if settings["model"] == "sparse":
-        return SparseRegression(n_voxels=n_voxels)
-    alpha = float(settings["alpha"])
+        return SparseRegression(**given)
+    if settings["model"] == "shared":
+        return SharedRidge(**given)
     if on_gpu:
         from deeprecon.decode.batched import BatchedTopKRidge  # torch takes seconds to import
 
-        return BatchedTopKRidge(n_voxels, alpha, "cuda")
-    return TopKRidge(n_voxels=n_voxels, alpha=alpha)
+        return BatchedTopKRidge(**given, device="cuda")
+    return TopKRidge(**given)
 
 
 def candidates(settings: Mapping[str, Any], n_voxels: int) -> list[Settings]:
@@ -41,7 +52,7 @@ def candidates(settings: Mapping[str, Any], n_voxels: int) -> list[Settings]:
 
     Parameters
     ----------
-    settings : of a decoder: `model`, and `n_voxels` and `alpha`, values or lists of them
+    settings : of a decoder: `model`, and values or lists of values of those in its `DEFAULTS`
     n_voxels : of the region
 
     Raises
@@ -54,17 +65,18 @@ def candidates(settings: Mapping[str, Any], n_voxels: int) -> list[Settings]:
     >>> [c["alpha"] for c in candidates({"model": "topk", "n_voxels": 5, "alpha": [1, 9]}, 50)]
     [1, 9]
     """
-    counts = _listed(settings["n_voxels"])
-    possible = [count for count in counts if count == "all" or count <= n_voxels]
-    if not possible:
-        raise InputError(
-            f"the region has {n_voxels} voxels, expected n_voxels = {min(counts)} or more; "
-            "give its decoder a smaller n_voxels, or 'all'"
-        )
-    return [
-        {"model": settings["model"], "n_voxels": count, "alpha": alpha}
-        for count, alpha in product(possible, _listed(settings.get("alpha", 100.0)))
-    ]
+    defaults = DEFAULTS[settings["model"]]
+    given = {key: _listed(settings.get(key, value)) for key, value in defaults.items()}
+    if "n_voxels" in given:
+        counts = given["n_voxels"]
+        given["n_voxels"] = [n for n in counts if n == "all" or n <= n_voxels]
+        if not given["n_voxels"]:
+            raise InputError(
+                f"the region has {n_voxels} voxels, expected n_voxels = {min(counts)} or more; "
+                "give its decoder a smaller n_voxels, or 'all'"
+            )
+    choices = [dict(zip(given, values, strict=True)) for values in product(*given.values())]
+    return [{"model": settings["model"], **choice} for choice in choices]
 
 
 def _listed(value: Any) -> list[Any]:

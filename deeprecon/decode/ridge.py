@@ -15,27 +15,25 @@ Where a unit leaves few voxels out, its solution comes from P = inv(K), made onc
 voxels that it does NOT use and c = Z't, w = P c - P_R inv(P_RR) (P c)_R, which is 0 on R.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
 
-from deeprecon.decode.design import Design, Floats, centre_units, check_index
+from deeprecon.decode.design import Design, Floats, centre_units, stimulus_rows
 from deeprecon.decode.lapack import solve_upper
+from deeprecon.decode.parallel import consecutive, in_threads
 from deeprecon.errors import InputError
+from deeprecon.features.units import Units
 
 _BANDS = 8  # a symmetric matrix is gathered in bands of rows, each from its diagonal on
 _COMPLEMENT = 0.8  # voxels left out per voxel used below which the complement is faster
 
 
-T = TypeVar("T")
 _Weights = tuple[NDArray[np.int32] | None, Floats]  # selected voxels (None: all), weights
 
 
@@ -71,7 +69,7 @@ class TopKSolution(NamedTuple):
         return predicted
 
 
-def _largest(score: Floats, k: int) -> NDArray[np.intp]:
+def largest(score: Floats, k: int) -> NDArray[np.intp]:
     """Columns of the k largest values in each row, ascending; the lower column wins a tie."""
     n_rows, n_columns = score.shape
     kth = np.partition(score, n_columns - k, axis=1)[:, n_columns - k, None]
@@ -96,22 +94,6 @@ def _solve_parts(matrix: Floats, used: NDArray[np.intp], right: Floats) -> Float
             part[start:stop, start:] = flat[rows[start:stop] + voxels[start:]]
         solve_upper(part, solution)
     return solved
-
-
-def over_units(
-    work: Callable[[slice], T], n_units: int, n_jobs: int | None = None, per_block: int = 64
-) -> Iterator[tuple[slice, T]]:
-    """Do `work` for blocks of units, in threads, and yield (units, result) in order.
-
-    BLAS has one thread meanwhile: systems of a few hundred voxels are too small to share among
-    threads, and results do not depend on `n_jobs`.
-    """
-    starts = range(0, n_units, per_block)
-    blocks = [slice(start, min(start + per_block, n_units)) for start in starts]
-    with threadpool_limits(limits=1, user_api="blas"):
-        parallel = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator")
-        results: Iterable[T] = parallel(delayed(work)(units) for units in blocks)
-        yield from zip(blocks, results, strict=True)
 
 
 def regularised_gram(design: Design, alpha: float) -> Floats:
@@ -144,7 +126,7 @@ class TopKSolver:
         As `solve_topk_ridge`.
     """
 
-    units_per_block = 64  # keeps (units x voxels) temporaries in the processor's cache
+    _UNITS_PER_BLOCK = 64  # keeps (units x voxels) temporaries in the processor's cache
 
     def __init__(self, design: Design, n_voxels: int | None, alpha: float) -> None:
         _check_settings(n_voxels, alpha)
@@ -164,6 +146,10 @@ class TopKSolver:
             self._matrix = cho_solve(self._factor, np.eye(design.n_voxels), overwrite_b=True)
             self._solve = self._solve_complement
 
+    def groups(self, units: Units) -> list[slice]:
+        """Units that a thread takes at a time."""
+        return consecutive(len(units.place), self._UNITS_PER_BLOCK)
+
     def solve(self, Y: Floats) -> TopKSolution:
         """Weights of the units Y (n_stimuli, n_units)."""
         design = self._design
@@ -180,7 +166,7 @@ class TopKSolver:
 
     def _select(self, covariance: Floats) -> NDArray[np.intp]:
         """The voxels of each unit, ascending: (n_units, n_selected)."""
-        return _largest(self._design.correlation_order(covariance), self._n_selected)
+        return largest(self._design.correlation_order(covariance), self._n_selected)
 
     def _solve_all(self, covariance: Floats, mean: Floats) -> _Weights:
         """Every unit on all voxels."""
@@ -228,15 +214,6 @@ def _check_settings(n_voxels: int | None, alpha: float) -> None:
         raise InputError(f"n_voxels: {n_voxels}, expected at least 1, or None for all voxels")
     if not 0 < alpha < np.inf:
         raise InputError(f"alpha: {alpha}, expected a finite number above 0")
-
-
-def _index(index: ArrayLike | None, n_samples: int, n_targets: int) -> NDArray[np.intp]:
-    """The row of Y that belongs to each row of X."""
-    if index is not None:
-        return check_index(np.asarray(index), n_samples, n_targets)
-    if n_samples != n_targets:
-        raise InputError(f"Y: {n_targets} rows, expected {n_samples}, as many as X has")
-    return np.arange(n_samples)
 
 
 def solve_topk_ridge(
@@ -290,15 +267,13 @@ def solve_topk_ridge(
     TopKSolution(selected=array([[0]], dtype=int32), weights=array([[4.]]), intercept=array([0.]))
     """
     _check_settings(n_voxels, alpha)
-    index = _index(stimulus_index, len(X), len(Y))
+    index = stimulus_rows(stimulus_index, len(X), len(Y))
     n_samples, n_all = X.shape
     if n_all > n_samples and (n_voxels is None or n_voxels >= n_all):
         return _solve_dual(X, Y.astype(X.dtype, copy=False), index, alpha)
     solver = TopKSolver(Design.of(X, index, len(Y)), n_voxels, alpha)
-    solutions = [
-        solution
-        for _, solution in over_units(lambda units: solver.solve(Y[:, units]), Y.shape[1], n_jobs)
-    ]
+    blocks = solver.groups(Units.every((Y.shape[1],)))
+    solutions = list(in_threads(lambda units: solver.solve(Y[:, units]), blocks, n_jobs))
     selected = [part.selected for part in solutions if part.selected is not None]
     return TopKSolution(
         np.concatenate(selected) if selected else None,

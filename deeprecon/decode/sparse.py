@@ -14,20 +14,20 @@ voxels that are left, however many samples there are, and all units share one X'
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, eigh
 from scipy.linalg.lapack import dtrtri
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
 
-from deeprecon.decode.design import Design, Floats
-from deeprecon.decode.ridge import TopKSolution, _index, _largest
+from deeprecon.decode.design import Design, Floats, stimulus_rows
+from deeprecon.decode.parallel import consecutive, in_threads
+from deeprecon.decode.ridge import TopKSolution, largest
 from deeprecon.errors import InputError
+from deeprecon.features.units import Units
 
 _Vector = NDArray[np.float64]
 _BASE = 64  # rows up to which LAPACK is faster than halves
@@ -194,8 +194,6 @@ class SparseSolver:
         If a setting is out of range.
     """
 
-    units_per_block: ClassVar[int] = 4  # each may take seconds
-
     design: Design
     n_voxels: int | None
     max_iter: int
@@ -211,6 +209,10 @@ class SparseSolver:
         if not 0 <= self.tol < np.inf:
             raise InputError(f"tol: {self.tol}, expected a finite number, at least 0")
 
+    def groups(self, units: Units) -> list[slice]:
+        """Units that a thread takes at a time: single ones, as one may take seconds."""
+        return consecutive(len(units.place), 1)
+
     def solve(self, Y: Floats) -> TopKSolution:
         """Weights of the units Y (n_stimuli, n_units), in float64."""
         return self.solve_counting(Y)[0]
@@ -221,7 +223,7 @@ class SparseSolver:
         centred, mean = design.centred(Y)
         covariance = design.covariance(centred)
         n_selected = min(self.n_voxels or design.n_voxels, design.n_voxels)
-        selected = _largest(design.correlation_order(covariance), n_selected)
+        selected = largest(design.correlation_order(covariance), n_selected)
         weights, n_iter = np.empty(selected.shape), np.empty(len(selected), np.intp)
         power = design.repeats @ centred.astype(np.float64) ** 2
         for unit, voxels in enumerate(selected):
@@ -329,14 +331,13 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         )
         if self.n_jobs == 0:
             raise InputError("n_jobs: 0, expected a number of threads, None or -1")
-        index = _index(stimulus_index, len(voxels), len(targets))
+        index = stimulus_rows(stimulus_index, len(voxels), len(targets))
         solver = self.solver(Design.of(voxels, index, len(targets)))
         units = targets.reshape(len(targets), -1)
-        # Unit by unit: one may take seconds, and BLAS gains little from more threads within it.
-        with threadpool_limits(limits=1, user_api="blas"):
-            parts = Parallel(n_jobs=self.n_jobs, backend="threading")(
-                delayed(solver.solve_counting)(units[:, [unit]]) for unit in range(units.shape[1])
-            )
+        blocks = solver.groups(Units.every((units.shape[1],)))
+        parts = list(
+            in_threads(lambda block: solver.solve_counting(units[:, block]), blocks, self.n_jobs)
+        )
         solutions, n_iter = zip(*parts, strict=True)
         self.unit_shape_ = targets.shape[1:]
         self.selected_ = np.concatenate([solution.selected for solution in solutions])

@@ -14,6 +14,7 @@ from deeprecon.decode.weights import new_weights
 from deeprecon.errors import about
 from deeprecon.features.sampled import blocks_of
 from deeprecon.features.store import FeatureFile, new_features
+from deeprecon.features.units import Units
 
 Path = str | os.PathLike[str]
 
@@ -82,10 +83,10 @@ def decode_layer(
         if weights is not None:
             new = new_weights(weights, decoder.training, file.unit_shape, attributes, units)
             kept = stack.enter_context(new)
-        for rows, block in _blocks(file, units):
+        for rows, block, which in _blocks(file, units):
             put = None if kept is None else kept.putter(rows.start * _width(block))
             with about(features):
-                decoded = decoder.decode(block, known, tests, put)
+                decoded = decoder.decode(block, known, tests, which, put)
             for values, start, stop in zip(outputs, bounds[:-1], bounds[1:], strict=True):
                 values[:, rows] = decoded[start:stop]
 
@@ -113,10 +114,12 @@ def _width(block: NDArray[np.float32]) -> int:
 
 def _blocks(
     file: FeatureFile, units: NDArray[np.int64] | None
-) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Training features block by block, and their rows in the output."""
+) -> Iterator[tuple[slice, NDArray[np.float32], Units]]:
+    """Training features block by block, their rows in the output, and which units they are."""
     if units is not None:
-        yield from blocks_of(file, units)
+        for rows, block in blocks_of(file, units):
+            yield rows, block, Units(file.unit_shape, units[rows])
         return
     for rows in file.blocks():
-        yield rows, file.read(rows)
+        block = file.read(rows)
+        yield rows, block, Units.every(block.shape[1:])

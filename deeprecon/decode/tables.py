@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from deeprecon.atomic import replacing
-from deeprecon.decode.models import Settings
+from deeprecon.decode.models import DEFAULTS, Settings
 from deeprecon.decode.validate import Scores
 from deeprecon.errors import InputError
 
@@ -85,9 +85,13 @@ def _chosen(path: Path, layer: str) -> "pd.Series[Any]":
 def read_settings(path: Path, layer: str) -> Settings:
     """Settings of a layer's decoder that cross-validation chose."""
     row = _chosen(path, layer)
-    count = row["n_voxels"]
-    n_voxels = count if count == "all" else int(count)
-    return {"model": row["model"], "n_voxels": n_voxels, "alpha": float(row["alpha"])}
+    # Pandas makes numbers float where another row has none.
+    whole = {"n_voxels", "tiles"}
+    settings: Settings = {"model": row["model"]}
+    for key in DEFAULTS[row["model"]]:
+        value = row[key]
+        settings[key] = value if value == "all" else int(value) if key in whole else float(value)
+    return settings
 
 
 def read_accuracy(path: Path, layer: str) -> float:

@@ -125,7 +125,8 @@ def decode_held_out(
         for model, part in zip(models, parts, strict=True):
             decoder = LayerDecoder(training, model, n_jobs)
             for layer, features in sampled.features.items():
-                part[layer].append(decoder.decode(features, sampled.stimulus_id, test))
+                units, known = sampled.units[layer], sampled.stimulus_id
+                part[layer].append(decoder.decode(features, known, test, units))
     return order, [{key: np.concatenate(v) for key, v in part.items()} for part in parts]
 
 

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deeprecon.decode.layer import FittedUnits, TrainingVoxels
+from deeprecon.decode.layer import Columns, FittedUnits, TrainingVoxels
 from deeprecon.decode.ridge import TopKSolution
 from deeprecon.errors import InputError
 from deeprecon.hdf5 import reading, writing
@@ -32,11 +32,13 @@ class WeightsFile:
         for name in ("intercept", "mean", "sd"):
             file.create_dataset(name, (n_units,), np.float32)
 
-    def putter(self, offset: int) -> Callable[[slice, FittedUnits], None]:
+    def putter(self, offset: int) -> Callable[[Columns, FittedUnits], None]:
         """What writes decoders of units that are counted from `offset`."""
 
-        def put(units: slice, fitted: FittedUnits) -> None:
-            self._put(slice(units.start + offset, units.stop + offset), fitted)
+        def put(columns: Columns, fitted: FittedUnits) -> None:
+            if not isinstance(columns, slice):
+                raise TypeError("units that lie apart are not written")
+            self._put(slice(columns.start + offset, columns.stop + offset), fitted)
 
         return put
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deeprecon.errors import InputError
 from deeprecon.features.store import FeatureFile, rows_of
+from deeprecon.features.units import Units
 from deeprecon.hdf5 import reading, writing
 
 
@@ -43,10 +44,12 @@ class SampledUnits:
     ----------
     stimulus_id : list of n_stimuli strings
     features : layer -> (n_stimuli, n_units) float32
+    units : layer -> which units these are
     """
 
     stimulus_id: list[str]
     features: dict[str, NDArray[np.float32]]
+    units: dict[str, Units]
 
 
 def blocks_of(
@@ -64,22 +67,25 @@ def blocks_of(
 
 def sample_features(
     path: str | os.PathLike[str], n_units: int, layer: str, seed: int
-) -> NDArray[np.float32]:
-    """Features (n_stimuli, n_units) of a layer's sample, from a file of any size."""
+) -> tuple[NDArray[np.float32], Units]:
+    """Features (n_stimuli, n_units) of a layer's sample, and which units these are."""
     file = FeatureFile.of(path)
-    units = sample_units(file.unit_shape, n_units, layer, seed)
-    return np.concatenate([block for _, block in blocks_of(file, units)], axis=1)
+    place = sample_units(file.unit_shape, n_units, layer, seed)
+    blocks = [block for _, block in blocks_of(file, place)]
+    return np.concatenate(blocks, axis=1), Units(file.unit_shape, place)
 
 
 def write_sampled(
     path: str | os.PathLike[str], sampled: SampledUnits, attributes: Mapping[str, str | int]
 ) -> None:
-    """Write the sampled units of all layers of a set: a dataset each."""
+    """Write the sampled units of all layers of a set: a group each, `features` and `unit`."""
     with writing(path, track_order=True) as file:
         file.create_dataset("stimulus_id", data=sampled.stimulus_id, dtype=h5py.string_dtype())
-        group = file.create_group("layers", track_order=True)
+        layers = file.create_group("layers", track_order=True)
         for layer, values in sampled.features.items():
-            group[layer] = values
+            group = layers.create_group(layer)
+            group["features"], group["unit"] = values, sampled.units[layer].place
+            group.attrs["unit_shape"] = sampled.units[layer].shape
         file.attrs.update(attributes)
 
 
@@ -101,8 +107,14 @@ def read_sampled(
         for layer in layers:
             if layer not in there:
                 raise InputError(f"{path}: no layer {layer!r}, found {', '.join(there)}")
-        features = {layer: there[layer][:] for layer in layers}
+        features = {layer: there[layer]["features"][:] for layer in layers}
+        units = {layer: _units(there[layer]) for layer in layers}
     if stimulus_id is None:
-        return SampledUnits(known, features)
+        return SampledUnits(known, features, units)
     rows = rows_of(path, known, stimulus_id)
-    return SampledUnits(list(stimulus_id), {key: f[rows] for key, f in features.items()})
+    return SampledUnits(list(stimulus_id), {key: f[rows] for key, f in features.items()}, units)
+
+
+def _units(group: h5py.Group) -> Units:
+    """Which units a layer's group holds."""
+    return Units(tuple(int(n) for n in group.attrs["unit_shape"]), group["unit"][:])

@@ -71,8 +71,9 @@ def test_training_statistics(data):
     X, shown, features, names = data
     training, kept = TrainingVoxels.of(X, shown), {}
     LayerDecoder(training, TopKRidge(n_voxels=3)).decode(
-        features, names, X, lambda units, fitted: kept.update({(units.start, units.stop): fitted})
-    )
+        features, names, X, None,
+        lambda units, fitted: kept.update({(units.start, units.stop): fitted}),
+    )  # fmt: skip
     np.testing.assert_allclose(training.x_mean, X.mean(0))
     np.testing.assert_allclose(training.x_sd, X.std(0, ddof=1))
     assert training.stimulus_id == list(dict.fromkeys(shown))

@@ -112,9 +112,11 @@ def test_nothing_is_left_of_a_layer_that_fails(features, tmp_path, mistake):
 
 def test_sampled_units_and_statistics_of_a_file_in_blocks(features):
     path, values = features
-    sampled = sample_features(path, 30, "conv", seed=3)
+    sampled, which = sample_features(path, 30, "conv", seed=3)
     units = sample_units(SHAPE, 30, "conv", seed=3)
     assert np.array_equal(sampled, values.reshape(20, -1)[:, units])
+    assert which.shape == SHAPE
+    assert np.array_equal(which.place, units)
     assert not np.array_equal(units, sample_units(SHAPE, 30, "other", seed=3))
     assert sample_units(SHAPE, 1000, "conv", seed=3).tolist() == list(range(144))
     found, whole = LayerStatistics.of_file(path), LayerStatistics.of(values)

@@ -23,6 +23,7 @@ from deeprecon.decode.validate import (
 )
 from deeprecon.errors import InputError
 from deeprecon.features.sampled import SampledUnits
+from deeprecon.features.units import Units
 
 RNG = np.random.default_rng(0)
 IDS = [f"image{i}" for i in range(60)]
@@ -31,7 +32,8 @@ ALONE = {name: name for name in IDS}
 
 def accuracy(X, stimuli, features, groups=ALONE, n_voxels=10):
     """Mean profile correlation on held-out images."""
-    sampled = SampledUnits(IDS, {"l": features.reshape(60, -1).astype(np.float32)})
+    values = features.reshape(60, -1).astype(np.float32)
+    sampled = SampledUnits(IDS, {"l": values}, {"l": Units.every(values.shape[1:])})
     models = [TopKRidge(n_voxels=n_voxels, alpha=1.0)]
     (scores,) = cross_validate(X, stimuli, sampled, folds_of(groups, 5, 0), models)
     return scores["l"].means()["profile_correlation"]
@@ -62,7 +64,8 @@ def test_a_group_is_held_out_as_a_whole():
 def test_held_out_images_are_decoded_by_a_decoder_of_the_other_folds():
     """By hand: train on the other folds, decode the average of an image's samples."""
     X, ids = RNG.normal(size=(120, 9)), IDS * 2
-    sampled = SampledUnits(IDS, {"l": RNG.normal(size=(60, 4)).astype(np.float32)})
+    values = RNG.normal(size=(60, 4)).astype(np.float32)
+    sampled = SampledUnits(IDS, {"l": values}, {"l": Units.every((4,))})
     model, folds = TopKRidge(n_voxels=3), folds_of(ALONE, 3, 1)
     images, (predicted,) = decode_held_out(X, ids, sampled, folds, [model])
     assert sorted(images) == sorted(IDS)

@@ -85,17 +85,17 @@ def write_inputs() -> None:
     rng = np.random.default_rng(0)
     statistics, conv = {}, {}
     for name, ids in (("train", TRAIN), ("natural", TEST)):
-        sampled = {}
+        sampled, units = {}, {}
         for layer, shape in LAYERS.items():
             path = f"features/{name}/{layer}.h5"
             values = rng.normal(1, 2, (len(ids), *shape)).astype(np.float32)
             write_features(path, values, ids, {})
-            sampled[layer] = sample_features(path, 20, layer, 0)
+            sampled[layer], units[layer] = sample_features(path, 20, layer, 0)
             if name == "train":
                 statistics[layer] = LayerStatistics.of(values)
             if layer == "conv":
                 conv[name] = values.reshape(len(ids), -1)
-        write_sampled(f"features/{name}/sampled.h5", SampledUnits(ids, sampled), {})
+        write_sampled(f"features/{name}/sampled.h5", SampledUnits(ids, sampled, units), {})
     write_statistics(STATISTICS, statistics, {})
     voxels = np.vstack([np.tile(conv[name], (N_REPEATS, 1)) for name in ("train", "natural")])
     voxels = voxels[:, :N_VOXELS] + rng.normal(0, 0.5, (len(voxels), N_VOXELS))

@@ -214,9 +214,10 @@ def of_decoders(file):
 
 
 def models_in(wildcards):
-    """Models and voxel counts of the decoders in an ROI."""
+    """Models of the decoders in an ROI, and the voxels that their units use."""
+    wanted = ("model", "n_voxels")
     return [
-        {key: study.decoders[decoder][key] for key in ("model", "n_voxels")}
+        {key: value for key, value in study.decoders[decoder].items() if key in wanted}
         for roi, decoder in study.decoded()
         if roi == wildcards.roi
     ]

@@ -31,4 +31,6 @@ with job(snakemake) as attributes:
         layer: sample_features(path, params.n_sampled, layer, params.seed)
         for layer, path in zip(params.layers, snakemake.output.layers, strict=True)
     }
-    write_sampled(snakemake.output.sampled, SampledUnits(ids, sampled), attributes)
+    values = {layer: features for layer, (features, _) in sampled.items()}
+    units = {layer: which for layer, (_, which) in sampled.items()}
+    write_sampled(snakemake.output.sampled, SampledUnits(ids, values, units), attributes)

@@ -30,7 +30,7 @@ with job(snakemake):
     for layer, features in train.features.items():
         model = build(read_settings(snakemake.input.settings, layer))
         decoder = LayerDecoder(region.training, model, n_jobs=snakemake.threads)
-        decoded = decoder.decode(features, known, X)
+        decoded = decoder.decode(features, known, X, train.units[layer])
         for name, start, stop in zip(tests, bounds[:-1], bounds[1:], strict=True):
             stacked, ids = stack_repetitions(decoded[start:stop], region.tests[name].stimulus_id)
             true = read_sampled(tests[name], [layer], ids).features[layer]

@@ -1,0 +1,43 @@
+"""Which units of a layer the columns of a table are, and where in the image they look."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Units:
+    """Some units of a layer.
+
+    Attributes
+    ----------
+    shape : of the layer's units, (channels, height, width) or (n,)
+    place : (n_units,) integers, places among the layer's units in C order
+    """
+
+    shape: tuple[int, ...]
+    place: NDArray[np.int64]
+
+    @classmethod
+    def every(cls, shape: tuple[int, ...]) -> Self:
+        """All units of a layer."""
+        return cls(shape, np.arange(np.prod(shape, dtype=int)))
+
+    def tiles(self, n: int) -> list[NDArray[np.intp]]:
+        """Columns whose units look at the same of n x n windows of the image.
+
+        One list of all columns, where units have no place in the image.
+
+        Examples
+        --------
+        >>> [tile.tolist() for tile in Units.every((2, 1, 3)).tiles(2)]
+        [[0, 1, 3, 4], [2, 5]]
+        """
+        if len(self.shape) != 3:
+            return [np.arange(len(self.place))]
+        _, height, width = self.shape
+        _, row, column = np.unravel_index(self.place, self.shape)
+        window = (row * n // height) * n + column * n // width
+        return [np.flatnonzero(window == tile) for tile in np.unique(window)]
