@@ -8,6 +8,7 @@ chosen in the same way: cross-validation on the training categories. From the re
 """
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,13 +38,13 @@ N_IMAGES, N_REPEATS, N_UNITS, SIZE = 900, 3, 300, 64
 TOPK: list[Model] = [
     TopKRidge(n_voxels, alpha)
     for n_voxels in (25, 50, 100, 200, 500, 1000)
-    for alpha in (100.0, 300.0, 1e3, 3e3, 1e4, 3e4)
+    for alpha in (100.0, 1e3, 3e3, 1e4)
 ]
 SHARED: list[Model] = [
     SharedRidge(tiles, power, alpha)
-    for tiles in (1, 2, 4, 8, 16)
-    for power in (1.0, 2.0, 3.0)
-    for alpha in (0.1, 0.3, 1.0, 3.0, 10.0)
+    for tiles in (1, 4, 8, 16)
+    for power in (1.0, 2.0)
+    for alpha in (0.3, 1.0, 3.0, 10.0)
 ]
 Array = NDArray[np.floating]
 
@@ -71,7 +72,7 @@ class Data:
     def decode(self, layer: Layer, model: Model) -> Array:
         """Features (n_test, n_units) that a model decodes."""
         known = [str(i) for i in self.train]
-        decoder = LayerDecoder(self.training, model)
+        decoder = LayerDecoder(self.training, model, n_jobs=-1)
         return decoder.decode(layer.values[self.train], known, self.test, layer.units)
 
 
@@ -81,9 +82,9 @@ def score(predicted: Array, true: Array) -> float:
 
 
 def chosen(models: list[Model], folds: list[list[int]], samples: Array, layer: Layer) -> Model:
-    """The model with the best mean accuracy over folds of training images."""
+    """The model with the best mean accuracy over two of four folds of training images."""
     totals = np.zeros(len(models))
-    for i, test in enumerate(folds):
+    for i, test in enumerate(folds[:2]):
         train = [image for j, fold in enumerate(folds) if j != i for image in fold]
         data = Data(samples, train, test)
         totals += [score(data.decode(layer, model), layer.values[test]) for model in models]
@@ -128,7 +129,7 @@ def compare(noise: float, seed: int) -> Iterator[str]:
     sd = noise * np.median(true.std(axis=0)[true.std(axis=0) > 0])
     samples = (true + rng.normal(0, sd, (N_REPEATS, *true.shape))).astype(np.float32)
     names = rng.permutation(np.unique(group))
-    parts = [np.flatnonzero(np.isin(group, part)).tolist() for part in np.array_split(names, 6)]
+    parts = [np.flatnonzero(np.isin(group, part)).tolist() for part in np.array_split(names, 5)]
     test, folds = parts[0], parts[1:]
     train = [image for fold in folds for image in fold]
     yield f"\nNoise of {noise:g} times the response; {len(train)} images, tested on {len(test)}:\n"
@@ -173,7 +174,7 @@ def times(n_voxels: int = 10000, n_stimuli: int = 1200, seed: int = 0) -> Iterat
     yield "|---|--:|"
     for model, few in ((TopKRidge(), 784), (SharedRidge(tiles=8), None), (SharedRidge(1), None)):
         part = Y if few is None else Y.reshape(n_stimuli, -1)[:, :few]
-        decoder = LayerDecoder(training, model)
+        decoder = LayerDecoder(training, model, n_jobs=-1)
         start = time.perf_counter()
         decoder.decode(part, names, X[:50])
         spent = time.perf_counter() - start
@@ -194,7 +195,12 @@ def main() -> None:
         yield from times()
 
     with threadpool_limits(1):
-        report(args.output / "shared.md", "A shared operator", machine(("torch",)), rows())
+        report(
+            args.output / "shared.md",
+            "A shared operator",
+            machine(("torch",), os.cpu_count() or 1),
+            rows(),
+        )
 
 
 if __name__ == "__main__":

@@ -108,6 +108,8 @@ def _contradictions(config: Config) -> Iterator[str]:
             if layer not in LAYERS[network["name"]]:
                 known = LAYERS[network["name"]]
                 yield f"config: network.layers: {_unknown('layer', layer, known)}"
+    if "weights" in config["sets"]:
+        yield "config: sets.weights: the name of the folder of decoders' weights, expected another"
     for name, decoder in config["decoders"].items():
         yield from _decoder_mistakes(config, name, decoder)
     for name, method in config["methods"].items():
@@ -132,6 +134,7 @@ _INPUT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "bids": (("bids", "stimuli"), ()),
     "fmriprep": (("bids", "fmriprep", "stimuli"), ("space",)),
     "bdata": (("bdata", "stimuli"), ("label",)),
+    "decoded": (("stimuli",), ()),
 }
 _RAW_STEPS = ("slice_timing", "motion_correction", "coregistration")
 _NOT_PREPROCESSED: dict[str, tuple[str, ...]] = {
@@ -139,6 +142,7 @@ _NOT_PREPROCESSED: dict[str, tuple[str, ...]] = {
     "bids": (),
     "fmriprep": _RAW_STEPS,
     "bdata": tuple(PRESETS["shen2019"]),
+    "decoded": tuple(PRESETS["shen2019"]),
 }
 
 
@@ -173,7 +177,7 @@ def _input_mistakes(config: Config) -> Iterator[str]:
             yield f"config: preprocess.{key}: input.kind {kind!r} has no such step"
     if kind == "simulate" and given["imagery_labels"] == "corrected":
         yield "config: input.imagery_labels: simulated labels are right, expected category_index"
-    if kind in ("simulate", "bdata"):
+    if kind in ("simulate", "bdata", "decoded"):
         for name, where in config["sets"].items():
             if not isinstance(where, str):
                 yield f"config: sets.{name}: found {where!r}, expected a session label"
@@ -199,21 +203,28 @@ def _input_mistakes(config: Config) -> Iterator[str]:
 
 
 # Settings of each kind of decoder that may be lists, among which cross-validation chooses.
-TUNABLE = {
+TUNABLE: dict[str, tuple[str, ...]] = {
     "topk": ("n_voxels", "alpha"),
     "sparse": ("n_voxels",),
     "shared": ("tiles", "power", "alpha"),
+    "import": (),
 }
+_IMPORT = ("folder", "network", "kinds", "names")
+_UNTRAINED = {"n_units": None, "repetitions": "all", "save_weights": False, "permute_labels": False}
 
 
 def _decoder_mistakes(config: Config, name: str, decoder: Config) -> Iterator[str]:
     """Names and settings of one decoder."""
     where = f"config: decoders.{name}"
     model = decoder["model"]
-    for key in sorted({key for keys in TUNABLE.values() for key in keys}):
-        if key in decoder and key not in TUNABLE[model]:
-            known = ", ".join(TUNABLE[model])
-            yield f"{where}.{key}: model {model!r} has no such setting; known: {known}"
+    own = _IMPORT if model == "import" else TUNABLE[model]
+    for key in sorted({*_IMPORT, *(key for keys in TUNABLE.values() for key in keys)}):
+        if key in decoder and key not in own:
+            yield f"{where}.{key}: model {model!r} has no such setting; known: {', '.join(own)}"
+    if config["input"]["kind"] == "decoded" and model != "import":
+        yield f"{where}.model: {model!r}, which input.kind 'decoded' has no brain data for"
+    if model == "import":
+        yield from _import_mistakes(config, where, decoder)
     if model == "shared" and decoder["save_weights"]:
         yield f"{where}.save_weights: model 'shared' has no weights of single units"
     for roi in decoder.get("rois", []):
@@ -226,6 +237,19 @@ def _decoder_mistakes(config: Config, name: str, decoder: Config) -> Iterator[st
         yield f"{where}.layers: of which regions? expected the key 'rois' too"
 
 
+def _import_mistakes(config: Config, where: str, decoder: Config) -> Iterator[str]:
+    """Settings of features that another program has decoded."""
+    if "folder" not in decoder:
+        yield f"{where}: model 'import' needs the key 'folder'"
+    for key, known in (("kinds", config["sets"]), ("names", config["subjects"])):
+        for name in decoder.get(key, {}):
+            if name not in known:
+                yield f"{where}.{key}: {_unknown(key, name, known)}"
+    for key, usual in _UNTRAINED.items():
+        if decoder[key] != usual:
+            yield f"{where}.{key}: model 'import' trains nothing, expected {usual!r}"
+
+
 def _method_mistakes(config: Config, name: str, method: Config) -> Iterator[str]:
     """Names in one reconstruction method."""
     where = f"config: methods.{name}"
@@ -233,6 +257,8 @@ def _method_mistakes(config: Config, name: str, method: Config) -> Iterator[str]
         yield f"{where}.decoder: {_unknown('decoder', method['decoder'], config['decoders'])}"
     else:
         decoder = config["decoders"][method["decoder"]]
+        if decoder["model"] == "import" and method["layer_weights"] == "accuracy":
+            yield (f"{where}.layer_weights: accuracy, which imported features lack; expected equal")
         if decoder["n_units"] is not None:
             yield f"{where}.decoder: {method['decoder']!r} has n_units, but images need all units"
         if decoder["repetitions"] == "single":

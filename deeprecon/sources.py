@@ -1,9 +1,10 @@
-"""Where the scans of a study come from: the simulator, raw BIDS, fMRIPrep derivatives or BData.
+"""Where the scans of a study come from: the simulator, raw BIDS, fMRIPrep, BData, or nowhere.
 
 A source names the files of a subject, from the settings alone or by looking into folders; it
 reads no image. The workflow's rules ask it for their inputs.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -228,6 +229,24 @@ class BdataSource:
         return roi_names(self.files(subject)["train"])
 
 
+class DecodedSource:
+    """No brain data: features come decoded, and regions are what the settings call them."""
+
+    def __init__(self, rois: Mapping[str, str]) -> None:
+        self._rois = rois
+
+    def runs(self, subject: str) -> list[BoldRun]:
+        """No runs."""
+        return []
+
+    def check(self, runs: Sequence[BoldRun], inplane: bool) -> None:
+        """There are no runs that could lack something."""
+
+    def regions(self, subject: str) -> list[str]:
+        """Names in the definitions of the regions."""
+        return [name for text in self._rois.values() for name in re.findall(r"\w+", text)]
+
+
 def atlas_labels(atlas: Path, labels: list[int | str]) -> tuple[int, ...]:
     """Values of an atlas for labels given as numbers or as names in the table beside it.
 
@@ -270,4 +289,6 @@ def source_of(config: Mapping[str, Any], results: str) -> Source:
         planned = "run_fmriprep" in given
         derivatives = Path(f"{results}/fmriprep" if planned else given["fmriprep"])
         return FmriprepSource(Path(given["bids"]), derivatives, given["space"], planned, masks)
+    if given["kind"] == "decoded":
+        return DecodedSource(config["rois"])
     return BdataSource(given["bdata"])

@@ -62,7 +62,7 @@ class Study:
     def _find_runs(self, subject: str) -> dict[str, BoldRun]:
         """Runs of the stimulus sets by name, planned or found."""
         runs = self.source.runs(subject)
-        if self.kind == "bdata":
+        if self.kind in ("bdata", "decoded"):
             return {}
         # Sets in the order of the settings: the first run is the reference of motion correction.
         for run in runs:
@@ -124,7 +124,7 @@ class Study:
 
     def imagined(self, name: str) -> bool:
         """Whether the stimuli of a set were imagined, by the BIDS task of its runs."""
-        if self.kind == "bdata":
+        if self.kind in ("bdata", "decoded"):
             return self.sets[name] == "imagery"
         runs = [run for subject in self._runs.values() for run in subject.values()]
         return any(run.task == "imagery" for run in runs if self.set_of(run) == name)
@@ -155,6 +155,10 @@ class Study:
             for decoder in self.decoders
             if self.layers_of(roi, decoder)
         ]
+
+    def is_trained(self, decoder: str) -> bool:
+        """Whether a decoder is trained here, not imported."""
+        return bool(self.decoders[decoder]["model"] != "import")
 
     def is_tuned(self, decoder: str) -> bool:
         """Whether cross-validation chooses settings of a decoder."""

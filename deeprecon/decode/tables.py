@@ -99,13 +99,19 @@ def read_accuracy(path: Path, layer: str) -> float:
     return float(_chosen(path, layer)["profile_correlation"])
 
 
-def joined(paths: Iterable[Path]) -> pd.DataFrame:
-    """Rows of all tables, one after the other."""
-    return pd.concat([pd.read_csv(path, sep="\t") for path in paths], ignore_index=True)
+KEYS = ["subject", "roi", "decoder", "permuted", "set", "layer", "metric"]
+REPETITION_COLUMNS = [*KEYS, "n_repetitions", "used", "n_subsets", "value", "ceiling", "n_units"]
+
+
+def joined(paths: Iterable[Path], columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Rows of all tables, one after the other; only `columns` if there is none."""
+    tables = [pd.read_csv(path, sep="\t") for path in paths]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(columns))
 
 
 def with_ceilings(scores: pd.DataFrame, repetitions: pd.DataFrame) -> pd.DataFrame:
     """Scores with the noise ceiling that their number of repetitions allows, where there is one."""
-    keys = ["subject", "roi", "decoder", "set", "layer", "metric"]
+    if repetitions.empty:
+        return scores.assign(n_repetitions=np.nan, ceiling=np.nan)
     used = repetitions[repetitions["used"]]
-    return scores.merge(used[[*keys, "n_repetitions", "ceiling"]], on=keys, how="left")
+    return scores.merge(used[[*KEYS, "n_repetitions", "ceiling"]], on=KEYS, how="left")

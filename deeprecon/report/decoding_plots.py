@@ -129,6 +129,9 @@ def plot_repetitions(repetitions: pd.DataFrame, note: str) -> Figure:
     sets = list(dict.fromkeys(shown["set"]))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.6 * len(sets) + 2.0, 3.4), layout="constrained")
+        if not sets:
+            figure.text(0.5, 0.5, "no decoder was\ntrained here", ha="center")
+            return figure
         axes = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
         for axis, name in zip(axes, sets, strict=True):
             rows = shown[shown["set"] == name]

@@ -55,8 +55,7 @@ def build_page(
     identification: str | os.PathLike[str],
     decoding: Mapping[str, str | os.PathLike[str]],
     scores: pd.DataFrame,
-    rois: pd.DataFrame,
-    sets: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     quality: Mapping[str, str],
     simulated: bool,
 ) -> str:
@@ -69,7 +68,7 @@ def build_page(
     identification : PNG file of the plot
     decoding : what a plot shows -> PNG file
     scores : tidy table of all methods (`evaluate.table`)
-    rois, sets : voxel counts; samples of each stimulus set; any columns
+    tables : title -> table, such as the samples of each stimulus set; any columns
     quality : subject -> address of its page of quality, relative to this page
     simulated : whether the page must say that the data are simulated
 
@@ -88,7 +87,7 @@ def build_page(
         identification=_data_uri(identification),
         decoding=[(text, _data_uri(path)) for text, path in decoding.items()],
         scores=_summary(scores),
-        tables=[("Samples", sets.to_dict("records")), ("Voxels", rois.to_dict("records"))],
+        tables=[(title, table.to_dict("records")) for title, table in tables.items()],
         quality=list(quality.items()),
         versions=[f"{name} {version(name)}" for name in _PACKAGES],
         settings=yaml.safe_dump(dict(settings), sort_keys=False, default_flow_style=None),

@@ -138,16 +138,9 @@ def page(tmp_path):
     rois = pd.DataFrame({"subject": ["sub-01"], "roi": ["V1"], "n_voxels": [7]})
     sets = pd.DataFrame({"subject": ["sub-01"], "set": ["natural"], "n_blocks": [12]})
     quality = {"sub-01": "quality_sub-01.html"}
+    plots, tables = {"By layer": png, "By region": png}, {"Samples": sets, "Voxels": rois}
     return build_page(
-        settings,
-        {"natural": png},
-        png,
-        {"By layer": png, "By region": png},
-        SCORES,
-        rois,
-        sets,
-        quality,
-        simulated=True,
+        settings, {"natural": png}, png, plots, SCORES, tables, quality, simulated=True
     )
 
 

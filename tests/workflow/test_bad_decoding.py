@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from deeprecon.data.bdata import BData, read_bdata, write_bdata
+from deeprecon.decode.mat import write_mat
 from deeprecon.features.sampled import SampledUnits, sample_features, write_sampled
 from deeprecon.features.statistics import LayerStatistics, write_statistics
 from deeprecon.features.store import read_features, write_features
@@ -69,6 +70,12 @@ JOBS = {
         {"files": [["natural", "conv"]], "permuted": False},
         DECODED,
     ),
+    "import_decoded": Job(
+        {"features": ["import_decoded/natural/conv.h5"]},
+        {"folders": ["lab"], "tables": ["stimuli/natural.tsv"]},
+        {"sets": ["natural"], "model": {"names": {"sub-01": "S1"}}},
+        DECODED,
+    ),
     "decoding_tables": Job(
         outputs("decoding_tables", scores="s.tsv", repetitions="r.tsv", validation="v.tsv"),
         {
@@ -107,10 +114,13 @@ def write_inputs() -> None:
     }
     write_bdata(SAMPLES, BData.from_columns(voxels, labels, {"ROI_V": np.ones(N_VOXELS, bool)}))
     Path("stimuli").mkdir()
-    for name in TRAIN:
-        Image.new("RGB", (4, 4)).save(f"stimuli/{name}.png")
-    rows = "".join(f"{name}\t{name}.png\tc{i // 2}\n" for i, name in enumerate(TRAIN))
-    Path(STIMULI).write_text(f"stimulus_id\tfile\tcategory\n{rows}")
+    for table, ids in ((STIMULI, TRAIN), ("stimuli/natural.tsv", TEST)):
+        for name in ids:
+            Image.new("RGB", (4, 4)).save(f"stimuli/{name}.png")
+        rows = "".join(f"{name}\t{name}.png\tc{i // 2}\n" for i, name in enumerate(ids))
+        Path(table).write_text(f"stimulus_id\tfile\tcategory\n{rows}")
+    for name, row in zip(TEST, conv["natural"], strict=True):
+        write_mat(f"lab/conv/S1/V/{name}.mat", "feat", row.reshape(1, *LAYERS["conv"]))
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +157,10 @@ def test_features_that_voxels_carry_are_decoded(study):
     assert validation.groupby("layer")["chosen"].sum().tolist() == [1, 1]
     by_layer = validation[validation["chosen"]].set_index("layer")["profile_correlation"]
     assert by_layer["conv"] > 0.5 > 0.3 > by_layer["fc"]
+    assert np.array_equal(
+        read_features("import_decoded/natural/conv.h5", TEST)[0],
+        read_features("features/natural/conv.h5", TEST)[0],
+    )
     with h5py.File("decoding_scores/units.h5") as file:
         assert file["natural/conv"].shape == LAYERS["conv"]
 
@@ -245,6 +259,15 @@ CASES = [
      f"{SAMPLED}: no layer 'fc', found conv"),
     ("sampled layer missing for repetitions", "repetitions", without_layer(SAMPLED, "fc"),
      f"{SAMPLED}: no layer 'fc', found conv"),
+    ("no folder of the layer", "import_decoded",
+     lambda: shutil.move("lab/conv", "lab/conv9_1"), "lab: no folder 'conv'; found conv9_1"),
+    ("no folder of the subject", "import_decoded",
+     lambda: shutil.move("lab/conv/S1", "lab/conv/S2"), "lab/conv: no folder 'S1'; found S2"),
+    ("a lab file cut off", "import_decoded", cut("lab/conv/S1/V/t3.mat"),
+     r"lab/conv/S1/V/t3.mat: not a readable MATLAB file .*"),
+    ("a stimulus without image", "import_decoded",
+     lambda: shutil.move("lab/conv/S1/V/t3.mat", "lab/conv/S1/V/t9.mat"),
+     "stimuli/natural.tsv: no row for 1 of 6 decoded stimuli, such as 't9'"),
     ("no true features of a stimulus", "decoding_scores",
      features("natural", "conv", lambda v, ids: (v[1:], ids[1:])),
      f"{NATURAL_CONV}: no features of 1 of 6 stimuli, such as 't0'"),

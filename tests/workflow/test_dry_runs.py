@@ -65,6 +65,31 @@ def test_the_template_names_the_missing_folder(project):
     assert "Traceback" not in result.stdout + result.stderr
 
 
+def test_features_that_the_lab_decoded_need_no_brain_data(project):
+    settings = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())
+    for key in ("judge", "preprocess"):
+        settings.pop(key, None)
+    (project / "stimuli").mkdir(exist_ok=True)
+    for name in settings["sets"]:
+        (project / f"stimuli/{name}.tsv").write_text("stimulus_id\tfile\n")
+    (project / "lab").mkdir(exist_ok=True)
+    settings["input"] = {"kind": "decoded", "stimuli": "stimuli"}
+    settings["rois"] = {"VC": "VC"}
+    settings["decoders"] = {"lab": {"model": "import", "folder": "lab", "names": {"sub-01": "S1"}}}
+    settings["methods"] = {"both": settings["methods"]["both"] | {"decoder": "lab"}}
+    settings["evaluate"] = {}
+    (project / "decoded.yaml").write_text(yaml.safe_dump(settings))
+    result = snakemake(project, "-n", "--configfile", "decoded.yaml")
+    assert "methods.both.layer_weights: accuracy, which imported features lack" in result.stdout
+    settings["methods"]["both"]["layer_weights"] = "equal"
+    (project / "decoded.yaml").write_text(yaml.safe_dump(settings))
+    jobs = planned(snakemake(project, "-n", "--configfile", "decoded.yaml"))
+    assert jobs["import_decoded"] == 2  # layers
+    assert jobs["decoding_scores"] == 1
+    assert jobs["reconstruct"] == jobs["reconstruct_true"] == 2  # sets
+    assert not {"samples", "region_voxels", "cross_validate", "decode", "repetitions"} & set(jobs)
+
+
 def test_slurm_profile_is_understood(project):
     """As far as it goes without a cluster: the plugin loads, resources are parsed."""
     result = snakemake(project, "-n", "--workflow-profile", "profiles/slurm")

@@ -167,7 +167,7 @@ def drawn_t1w(wildcards):
 
 def quality_pages():
     """A page of quality for each subject, where there are scans."""
-    if study.kind == "bdata":
+    if study.kind in ("bdata", "decoded"):
         return []
     return expand("<results>/report/quality_{subject}.html", subject=study.subjects)
 
@@ -194,23 +194,29 @@ def model_settings(wildcards):
     return {key: settings[key] for key in settings if key not in ("rois", "layers")}
 
 
-def decoders_that(**settings):
-    """Pattern of the names of the decoders with these settings."""
-    names = [
-        name
-        for name, given in study.decoders.items()
-        if all(given[key] == value for key, value in settings.items())
-    ]
+def decoders_that(condition):
+    """Pattern of the names of the decoders whose settings fulfil a condition."""
+    names = [name for name, given in study.decoders.items() if condition(given)]
     return "|".join(names) or "(?!)"
 
 
-def of_decoders(file):
-    """A file of every decoder in every ROI of every subject."""
+def of_decoders(file, trained=False):
+    """A file of every decoder, or of those trained here, in every ROI of every subject."""
     return [
         f"<results>/decoded/{subject}/{roi}/{decoder}/{file}"
         for subject in study.subjects
         for roi, decoder in study.decoded()
+        if study.is_trained(decoder) or not trained
     ]
+
+
+def of_samples(file):
+    """A table about the samples of each subject, where there are brain data."""
+    return (
+        []
+        if study.kind == "decoded"
+        else expand(f"<results>/samples/{{subject}}_{file}", subject=study.subjects)
+    )
 
 
 def models_in(wildcards):
@@ -219,8 +225,17 @@ def models_in(wildcards):
     return [
         {key: value for key, value in study.decoders[decoder].items() if key in wanted}
         for roi, decoder in study.decoded()
-        if roi == wildcards.roi
+        if roi == wildcards.roi and study.is_trained(decoder)
     ]
+
+
+def layer_accuracies(wildcards):
+    """The table of cross-validation of a method's decoder, if layers are weighted by it."""
+    method = study.methods[wildcards.method]
+    if method["layer_weights"] != "accuracy":
+        return []
+    where = f"{wildcards.subject}/{wildcards.roi}/{method['decoder']}"
+    return f"<results>/decoded/{where}/cross_validation.tsv"
 
 
 def search_settings(method):

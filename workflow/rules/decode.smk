@@ -65,7 +65,9 @@ rule decode:
     benchmark:
         "<results>/benchmarks/decode/{subject}_{roi}_{decoder}_{layer}.tsv"
     wildcard_constraints:
-        decoder=decoders_that(save_weights=False),
+        decoder=decoders_that(
+            lambda d: not d["save_weights"] and d["model"] != "import"
+        ),
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -89,7 +91,35 @@ use rule decode as decode_and_keep with:
         ),
         weights=f"{DECODED}/weights/{{layer}}.h5",
     wildcard_constraints:
-        decoder=decoders_that(save_weights=True),
+        decoder=decoders_that(lambda d: d["save_weights"]),
+
+
+rule import_decoded:
+    input:
+        folders=lambda wildcards: [
+            study.decoders[wildcards.decoder]["folder"].replace("{set}", name)
+            for name in study.test_sets
+        ],
+        tables=expand("<results>/stimuli/{set}.tsv", set=study.test_sets),
+    output:
+        features=expand(
+            f"{DECODED}/{{set}}/{{layer}}.h5", set=study.test_sets, allow_missing=True
+        ),
+    log:
+        "<results>/logs/import_decoded/{subject}_{roi}_{decoder}_{layer}.log",
+    wildcard_constraints:
+        decoder=decoders_that(lambda d: d["model"] == "import"),
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        code=code("import_decoded"),
+        study=config["study"],
+        sets=study.test_sets,
+        model=lambda wildcards: model_settings(wildcards),
+    script:
+        "../scripts/import_decoded.py"
 
 
 rule repetitions:
@@ -150,8 +180,8 @@ rule decoding_scores:
 rule decoding_tables:
     input:
         scores=of_decoders("scores.tsv"),
-        repetitions=of_decoders("repetitions.tsv"),
-        validation=of_decoders("cross_validation.tsv"),
+        repetitions=of_decoders("repetitions.tsv", trained=True),
+        validation=of_decoders("cross_validation.tsv", trained=True),
     output:
         scores="<results>/decoded/scores.tsv",
         repetitions="<results>/decoded/repetitions.tsv",

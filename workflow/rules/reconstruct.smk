@@ -8,10 +8,7 @@ rule reconstruct:
             f"{study.methods[wildcards.method]['decoder']}/{wildcards.set}/{layer}.h5"
             for layer in study.methods[wildcards.method]["layers"]
         ],
-        accuracy=lambda wildcards: (
-            f"<results>/decoded/{wildcards.subject}/{wildcards.roi}/"
-            f"{study.methods[wildcards.method]['decoder']}/cross_validation.tsv"
-        ),
+        accuracy=lambda wildcards: layer_accuracies(wildcards),
         statistics=f"{FEATURES}/statistics.h5",
     output:
         images=directory("<results>/recon/{subject}/{roi}/{method}/{set}"),

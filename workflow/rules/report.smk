@@ -78,8 +78,8 @@ rule page:
         repetitions="<results>/report/decoding_by_repetitions.png",
         identification="<results>/report/identification.png",
         scores="<results>/evaluation/scores.tsv",
-        rois=expand("<results>/samples/{subject}_rois.tsv", subject=study.subjects),
-        samples=expand("<results>/samples/{subject}_sets.tsv", subject=study.subjects),
+        rois=of_samples("rois.tsv"),
+        samples=of_samples("sets.tsv"),
         quality=quality_pages(),
         judge=["<results>/judge/index.html"] if "judge" in config else [],
     output:

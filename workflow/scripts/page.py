@@ -7,6 +7,7 @@ import pandas as pd
 from _job import job
 
 from deeprecon.atomic import replacing
+from deeprecon.decode.tables import joined
 from deeprecon.report.page import build_page
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     files, params = snakemake.input, snakemake.params
+    tables = {"Samples": files.samples, "Voxels": files.rois}
     page = build_page(
         settings=params.settings,
         galleries=dict(zip(params.sets, files.galleries, strict=True)),
@@ -24,8 +26,7 @@ with job(snakemake):
             "Accuracy by number of repetitions": files.repetitions,
         },
         scores=pd.read_csv(files.scores, sep="\t", dtype={"stimulus_id": str}),
-        rois=pd.concat([pd.read_csv(path, sep="\t") for path in files.rois]),
-        sets=pd.concat([pd.read_csv(path, sep="\t") for path in files.samples]),
+        tables={title: joined(paths) for title, paths in tables.items() if paths},
         quality={
             subject: Path(path).name
             for subject, path in zip(params.subjects, files.quality, strict=False)

@@ -24,7 +24,7 @@ with job(snakemake) as attributes:
         layer: read_features(path, stimulus_id)[0]
         for layer, path in zip(layers, snakemake.input.targets, strict=True)
     }
-    decoded = "accuracy" in snakemake.input.keys()  # noqa: SIM118 (a Namedlist, not a dict)
+    decoded = snakemake.rule != "reconstruct_true"
     weights = None
     if decoded and weighting == "accuracy":
         table = snakemake.input.accuracy
