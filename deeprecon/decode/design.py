@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from deeprecon.errors import InputError
 
 MIN_VARIANCE = 1e-8  # fastl2lir: below it (ddof=0) a voxel counts as uncorrelated with every unit
+FEW_VOXELS = 1024
 
 Floats = NDArray[np.floating]
 
@@ -47,6 +48,9 @@ def centre_units(Y: Floats, repeats: NDArray[np.float64]) -> tuple[Floats, Float
 class Design:
     """Training voxels, centred, in the sums that the solvers use.
 
+    In the precision of the samples, but in float64 if there are few voxels: units that use nearly
+    all of them need it, and it costs little.
+
     Attributes
     ----------
     by_stimulus : (n_stimuli, n_voxels)
@@ -69,6 +73,8 @@ class Design:
     @classmethod
     def of(cls, X: Floats, index: NDArray[np.integer], n_stimuli: int) -> Self:
         """Design of samples X (n_samples, n_voxels), the stimulus of each row being `index`."""
+        if X.shape[1] <= FEW_VOXELS:
+            X = X.astype(np.float64)
         mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
         rows = X - mean
         variance = np.einsum("ij,ij->j", rows, rows, dtype=np.float64) / len(X)

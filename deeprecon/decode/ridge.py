@@ -139,7 +139,7 @@ class TopKSolver:
             return
         matrix = regularised_gram(design, alpha)
         if n_left > 0 or design.n_voxels > design.n_samples:
-            matrix = matrix.astype(np.float64)  # for differences of large numbers
+            matrix = matrix.astype(np.float64, copy=False)  # for differences of large numbers
         self._factor = cho_factor(matrix, lower=True, overwrite_a=True)
         self._solve = self._solve_all
         if n_left > 0:
@@ -277,8 +277,8 @@ def solve_topk_ridge(
     selected = [part.selected for part in solutions if part.selected is not None]
     return TopKSolution(
         np.concatenate(selected) if selected else None,
-        np.concatenate([part.weights for part in solutions]),
-        np.concatenate([part.intercept for part in solutions]),
+        np.concatenate([part.weights for part in solutions]).astype(X.dtype, copy=False),
+        np.concatenate([part.intercept for part in solutions]).astype(X.dtype, copy=False),
     )
 
 

@@ -14,6 +14,11 @@ RNG = np.random.default_rng(0)
 INDEX = RNG.permutation(np.repeat(np.arange(40), 3))
 
 
+@pytest.fixture(autouse=True)
+def _precision_of_the_samples(monkeypatch):
+    monkeypatch.setattr("deeprecon.decode.design.FEW_VOXELS", 0)
+
+
 def design(dtype="float64"):
     voxels = RNG.normal(1, 2, (120, 30)).astype(dtype)
     voxels[:, 9] = voxels[:, 4]  # a tie in every unit
