@@ -15,16 +15,16 @@ Where a unit leaves few voxels out, its solution comes from P = inv(K), made onc
 voxels that it does NOT use and c = Z't, w = P c - P_R inv(P_RR) (P c)_R, which is 0 on R.
 """
 
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deeprecon.decode.design import Design, Floats, centre_units, stimulus_rows
+from deeprecon.decode.estimator import UnitRegressor
 from deeprecon.decode.lapack import solve_upper
 from deeprecon.decode.parallel import consecutive, in_threads
 from deeprecon.errors import InputError
@@ -282,7 +282,7 @@ def solve_topk_ridge(
     )
 
 
-class TopKRidge(RegressorMixin, BaseEstimator):
+class TopKRidge(UnitRegressor):
     """The FastL2LiR model as a scikit-learn regressor of many units at once.
 
     No scaling inside: the lab's scaling, repeats and averaging are in
@@ -327,11 +327,6 @@ class TopKRidge(RegressorMixin, BaseEstimator):
         self.alpha = alpha
         self.n_jobs = n_jobs
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
     def solver(self, design: Design) -> TopKSolver:
         """What fits this model to the samples of a region; see `deeprecon.decode.layer`."""
         return TopKSolver(design, self.n_voxels, self.alpha)
@@ -348,22 +343,13 @@ class TopKRidge(RegressorMixin, BaseEstimator):
         stimulus_index : (n_samples,) integers, optional
             Row of Y that belongs to each row of X; see `solve_topk_ridge`.
         """
-        voxels, targets = validate_data(
-            self,
-            X,
-            Y,
-            validate_separately=(
-                {"dtype": [np.float64, np.float32], "ensure_min_samples": 2},
-                {"dtype": "numeric", "allow_nd": True, "ensure_2d": False},
-            ),
-        )
-        self.unit_shape_ = targets.shape[1:]
+        voxels, units, index = self._training(X, Y, stimulus_index)
         self.selected_, self.weights_, self.intercept_ = solve_topk_ridge(
             voxels,
-            targets.reshape(len(targets), -1),
+            units,
             self.n_voxels,
             self.alpha,
-            stimulus_index=stimulus_index,
+            stimulus_index=index,
             n_jobs=self.n_jobs,
         )
         return self

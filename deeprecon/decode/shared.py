@@ -12,15 +12,15 @@ of n_i |x_i d|^2, so that it has no unit.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from deeprecon.decode.design import Design, Floats, stimulus_rows
+from deeprecon.decode.design import Design, Floats
+from deeprecon.decode.estimator import UnitRegressor
 from deeprecon.errors import InputError
 from deeprecon.features.units import Units
 
@@ -112,7 +112,7 @@ class SharedSolver:
         return solve_shared(self.design, Y, self.power, self.alpha)
 
 
-class SharedRidge(RegressorMixin, BaseEstimator):
+class SharedRidge(UnitRegressor):
     """Ridge regression with shared voxel weights as a scikit-learn regressor of many units.
 
     No scaling inside; see `deeprecon.decode.layer.LayerDecoder`. NaN and infinity are refused.
@@ -149,11 +149,6 @@ class SharedRidge(RegressorMixin, BaseEstimator):
         self.power = power
         self.alpha = alpha
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
     def solver(self, design: Design) -> SharedSolver:
         """What fits this model to the samples of a region; see `deeprecon.decode.layer`."""
         return SharedSolver(design, self.tiles, self.power, self.alpha)
@@ -176,21 +171,10 @@ class SharedRidge(RegressorMixin, BaseEstimator):
         InputError
             If a setting is out of range or the rows do not fit together.
         """
-        voxels, targets = validate_data(
-            self,
-            X,
-            Y,
-            validate_separately=(
-                {"dtype": [np.float64, np.float32], "ensure_min_samples": 2},
-                {"dtype": "numeric", "allow_nd": True, "ensure_2d": False},
-            ),
-        )
-        index = stimulus_rows(stimulus_index, len(voxels), len(targets))
+        voxels, targets, index = self._training(X, Y, stimulus_index)
         solver = self.solver(Design.of(voxels, index, len(targets)))
-        self.unit_shape_ = targets.shape[1:]
-        flat = targets.reshape(len(targets), -1)
         tiles = solver.groups(Units.every(self.unit_shape_))
-        self.solutions_ = [(units, solver.solve(flat[:, units])) for units in tiles]
+        self.solutions_ = [(units, solver.solve(targets[:, units])) for units in tiles]
         return self
 
     def predict(self, X: ArrayLike) -> Floats:

@@ -14,16 +14,16 @@ voxels that are left, however many samples there are, and all units share one X'
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, eigh
 from scipy.linalg.lapack import dtrtri
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from deeprecon.decode.design import Design, Floats, stimulus_rows
+from deeprecon.decode.design import Design, Floats
+from deeprecon.decode.estimator import UnitRegressor
 from deeprecon.decode.parallel import consecutive, in_threads
 from deeprecon.decode.ridge import TopKSolution, largest
 from deeprecon.errors import InputError
@@ -240,7 +240,7 @@ class SparseSolver:
         return TopKSolution(selected.astype(np.int32), weights, intercept), n_iter
 
 
-class SparseRegression(RegressorMixin, BaseEstimator):
+class SparseRegression(UnitRegressor):
     """The 2019 paper's sparse regression as a scikit-learn regressor of many units at once.
 
     No scaling inside; see `deeprecon.decode.layer.LayerDecoder`. NaN and infinity are refused.
@@ -294,11 +294,6 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         self.tol = tol
         self.n_jobs = n_jobs
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
     def solver(self, design: Design) -> SparseSolver:
         """What fits this model to the samples of a region; see `deeprecon.decode.layer`."""
         return SparseSolver(design, self.n_voxels, self.max_iter, self.tol)
@@ -320,26 +315,15 @@ class SparseRegression(RegressorMixin, BaseEstimator):
         InputError
             If a setting is out of range or the rows do not fit together.
         """
-        voxels, targets = validate_data(
-            self,
-            X,
-            Y,
-            validate_separately=(
-                {"dtype": np.float64, "ensure_min_samples": 2},
-                {"dtype": "numeric", "allow_nd": True, "ensure_2d": False},
-            ),
-        )
+        voxels, units, index = self._training(X, Y, stimulus_index, (np.float64,))
         if self.n_jobs == 0:
             raise InputError("n_jobs: 0, expected a number of threads, None or -1")
-        index = stimulus_rows(stimulus_index, len(voxels), len(targets))
-        solver = self.solver(Design.of(voxels, index, len(targets)))
-        units = targets.reshape(len(targets), -1)
+        solver = self.solver(Design.of(voxels, index, len(units)))
         blocks = solver.groups(Units.every((units.shape[1],)))
         parts = list(
             in_threads(lambda block: solver.solve_counting(units[:, block]), blocks, self.n_jobs)
         )
         solutions, n_iter = zip(*parts, strict=True)
-        self.unit_shape_ = targets.shape[1:]
         self.selected_ = np.concatenate([solution.selected for solution in solutions])
         self.weights_ = np.concatenate([solution.weights for solution in solutions])
         self.intercept_ = np.concatenate([solution.intercept for solution in solutions])
