@@ -38,13 +38,13 @@ N_IMAGES, N_REPEATS, N_UNITS, SIZE = 900, 3, 300, 64
 TOPK: list[Model] = [
     TopKRidge(n_voxels, alpha)
     for n_voxels in (25, 50, 100, 200, 500, 1000)
-    for alpha in (100.0, 1e3, 3e3, 1e4)
+    for alpha in (100.0, 1e3, 3e3, 1e4, 3e4)
 ]
 SHARED: list[Model] = [
     SharedRidge(tiles, power, alpha)
     for tiles in (1, 4, 8, 16)
     for power in (1.0, 2.0)
-    for alpha in (0.3, 1.0, 3.0, 10.0)
+    for alpha in (0.3, 1.0, 3.0, 10.0, 30.0)
 ]
 Array = NDArray[np.floating]
 

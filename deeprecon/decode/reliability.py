@@ -104,6 +104,32 @@ def noise_ceiling(r: Array, n: int) -> NDArray[np.float64]:
     return ceiling
 
 
+def voxel_reliability(X: Array, stimulus_id: Sequence[str]) -> list[dict[str, object]]:
+    """How alike the voxels answer to the repetitions of a set's stimuli.
+
+    Parameters
+    ----------
+    X : (n_samples, n_voxels), standardised by the training samples
+    stimulus_id : n_samples strings
+
+    Returns
+    -------
+    list of rows
+        `measure`: profile (of a voxel over stimuli, mean over voxels) or pattern (of a stimulus
+        over voxels, mean over stimuli); n_repetitions; the mean `correlation` between two of
+        them; the noise ceilings of a single sample and of the average of all.
+    """
+    stacked, _ = stack_repetitions(X, stimulus_id)
+    n = len(stacked)
+    rows: list[dict[str, object]] = []
+    for measure, values in (("profile", stacked), ("pattern", np.swapaxes(stacked, 1, 2))):
+        r = repeat_correlation(values)
+        row: dict[str, object] = {"measure": measure, "n_repetitions": n, "correlation": _mean(r)}
+        ceilings = {"ceiling_single": noise_ceiling(r, 1), "ceiling_average": noise_ceiling(r, n)}
+        rows.append(row | {name: _mean(values) for name, values in ceilings.items()})
+    return rows
+
+
 def accuracy_by_repetitions(
     stacked: Array, true: Array, mean: Array, sd: Array, training: Array, used: str | int = "all"
 ) -> list[dict[str, object]]:
@@ -148,7 +174,7 @@ def accuracy_by_repetitions(
         for metric in parts[0]:
             row = {"n_repetitions": n, "used": n == n_used, "n_subsets": len(parts)}
             value = float(np.mean([part[metric] for part in parts]))
-            ceiling = _mean_ceiling(between[metric], n) if metric in between else float("nan")
+            ceiling = _mean(noise_ceiling(between.get(metric, np.full(1, np.nan)), n))
             rows.append({**row, "metric": metric, "value": value, "ceiling": ceiling})
     return rows
 
@@ -164,8 +190,7 @@ def _among_all(predicted: Array, true: Array, training: Array) -> dict[str, floa
     }
 
 
-def _mean_ceiling(r: Array, n: int) -> float:
-    """Mean ceiling of units or stimuli; NaN if it is nowhere defined, as with one repetition."""
-    ceiling = noise_ceiling(r, n)
-    defined = ceiling[~np.isnan(ceiling)]
+def _mean(values: Array) -> float:
+    """Mean of the values that are defined; NaN if none is, as with one repetition."""
+    defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else float("nan")

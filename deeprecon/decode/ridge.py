@@ -126,29 +126,28 @@ class TopKSolver:
         As `solve_topk_ridge`.
     """
 
-    _UNITS_PER_BLOCK = 64  # keeps (units x voxels) temporaries in the processor's cache
-
     def __init__(self, design: Design, n_voxels: int | None, alpha: float) -> None:
         _check_settings(n_voxels, alpha)
         self._design, self._n_selected = design, n_voxels or design.n_voxels
         self._kept = design.n_samples / (design.n_samples + alpha)
         self._penalty = alpha * self._kept  # of the squared mean prediction
-        n_left = design.n_voxels - self._n_selected
+        self._n_left = design.n_voxels - self._n_selected
         if needs_each_system(design.n_voxels, self._n_selected):
             self._solve, self._matrix = self._solve_selected, regularised_gram(design, alpha)
             return
         matrix = regularised_gram(design, alpha)
-        if n_left > 0 or design.n_voxels > design.n_samples:
+        if self._n_left > 0 or design.n_voxels > design.n_samples:
             matrix = matrix.astype(np.float64, copy=False)  # for differences of large numbers
         self._factor = cho_factor(matrix, lower=True, overwrite_a=True)
         self._solve = self._solve_all
-        if n_left > 0:
+        if self._n_left > 0:
             self._matrix = cho_solve(self._factor, np.eye(design.n_voxels), overwrite_b=True)
             self._solve = self._solve_complement
 
     def groups(self, units: Units) -> list[slice]:
         """Units that a thread takes at a time."""
-        return consecutive(len(units.place), self._UNITS_PER_BLOCK)
+        # Few keep what is (units x voxels) in the processor's cache; one factor serves many.
+        return consecutive(len(units.place), 64 if self._n_left > 0 else 1024)
 
     def solve(self, Y: Floats) -> TopKSolution:
         """Weights of the units Y (n_stimuli, n_units)."""

@@ -53,8 +53,8 @@ def decode_layer(
 ) -> None:
     """Train the decoders of a layer, and write the features of all stimulus sets.
 
-    At no time are more than `deeprecon.features.store.MAX_BLOCK_VALUES` of the training features
-    in memory. The files appear together at the end, or none does.
+    At no time are more than `deeprecon.features.store.MAX_BLOCK_VALUES` of training and decoded
+    features in memory. The files appear together at the end, or none does.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def decode_layer(
         if weights is not None:
             new = new_weights(weights, decoder.training, file.unit_shape, attributes, units)
             kept = stack.enter_context(new)
-        for rows, block, which in _blocks(file, units):
+        for rows, block, which in _blocks(file, units, len(tests)):
             put = None if kept is None else kept.putter(rows.start * _width(block))
             with about(features):
                 decoded = decoder.decode(block, known, tests, which, put)
@@ -113,13 +113,13 @@ def _width(block: NDArray[np.float32]) -> int:
 
 
 def _blocks(
-    file: FeatureFile, units: NDArray[np.int64] | None
+    file: FeatureFile, units: NDArray[np.int64] | None, n_tests: int
 ) -> Iterator[tuple[slice, NDArray[np.float32], Units]]:
     """Training features block by block, their rows in the output, and which units they are."""
     if units is not None:
         for rows, block in blocks_of(file, units):
             yield rows, block, Units(file.unit_shape, units[rows])
         return
-    for rows in file.blocks():
+    for rows in file.blocks(n_tests):
         block = file.read(rows)
         yield rows, block, Units.every(block.shape[1:])

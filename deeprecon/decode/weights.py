@@ -10,6 +10,7 @@ and `x_sd` (n_voxels,); `unit` (n_units,), where only some units are decoded; at
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import Lock
 
 import h5py
 import numpy as np
@@ -25,7 +26,7 @@ class WeightsFile:
     """Weights of all units of a layer, written block by block."""
 
     def __init__(self, file: h5py.File, training: TrainingVoxels, n_units: int) -> None:
-        self._file, self._n_units = file, n_units
+        self._file, self._n_units, self._lock = file, n_units, Lock()
         file["x_mean"], file["x_sd"] = training.x_mean, training.x_sd
         n_voxels = len(training.x_mean)
         self._column = np.uint16 if n_voxels <= np.iinfo(np.uint16).max else np.uint32
@@ -43,6 +44,10 @@ class WeightsFile:
         return put
 
     def _put(self, units: slice, fitted: FittedUnits) -> None:
+        with self._lock:  # threads share the file
+            self._write(units, fitted)
+
+    def _write(self, units: slice, fitted: FittedUnits) -> None:
         solution = fitted.solution
         if not isinstance(solution, TopKSolution):
             raise TypeError(f"{type(solution).__name__} has no weights of voxels")

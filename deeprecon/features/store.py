@@ -58,10 +58,17 @@ class FeatureFile:
             rows = values.chunks[1] if values.chunks else values.shape[1]
             return cls(path, stimuli, tuple(values.shape[1:]), int(rows))
 
-    def blocks(self) -> list[slice]:
-        """Slices of the first axis of the units, in whole chunks, that fit into memory."""
-        per_row = len(self.stimulus_id) * int(np.prod(self.unit_shape[1:], dtype=int))
-        step = max(1, MAX_BLOCK_VALUES // (per_row * self.chunk_rows)) * self.chunk_rows
+    def blocks(self, n_more: int = 0) -> list[slice]:
+        """Slices of the first axis of the units that fit into memory, in whole chunks if they do.
+
+        Parameters
+        ----------
+        n_more : values that are held for each unit besides those of the stimuli
+        """
+        per_row = (len(self.stimulus_id) + n_more) * int(np.prod(self.unit_shape[1:], dtype=int))
+        step = max(1, MAX_BLOCK_VALUES // per_row)
+        if step > self.chunk_rows:
+            step -= step % self.chunk_rows
         n = self.unit_shape[0]
         return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 

@@ -10,6 +10,7 @@ from deeprecon.decode.reliability import (
     noise_ceiling,
     repeat_correlation,
     stack_repetitions,
+    voxel_reliability,
 )
 from deeprecon.decode.ridge import TopKRidge
 
@@ -75,6 +76,20 @@ def test_accuracy_rises_with_repetitions_and_stays_below_its_ceiling():
     found = {row["metric"]: row for row in chance}
     assert found["identification_among_all"]["value"] == pytest.approx(0.5, abs=0.12)
     assert np.isnan(found["profile_correlation"]["ceiling"])
+
+
+def test_reliability_of_voxels_over_stimuli_and_of_stimuli_over_voxels():
+    signal = RNG.normal(size=(300, 200))
+    X = np.concatenate([signal + 2 * RNG.normal(size=signal.shape) for _ in range(4)])
+    profile, pattern = voxel_reliability(X, [f"s{i}" for i in range(300)] * 4)
+    for row in (profile, pattern):
+        assert row["n_repetitions"] == 4
+        assert row["correlation"] == pytest.approx(1 / 5, abs=0.01)
+        assert row["ceiling_single"] == pytest.approx(np.sqrt(1 / 5), abs=0.01)
+        assert row["ceiling_average"] == pytest.approx(np.sqrt(4 / 8), abs=0.01)
+    assert (profile["measure"], pattern["measure"]) == ("profile", "pattern")
+    once = voxel_reliability(signal, [f"s{i}" for i in range(300)])
+    assert all(np.isnan(row["ceiling_average"]) for row in once)
 
 
 def test_averaging_what_is_decoded_is_decoding_the_average():

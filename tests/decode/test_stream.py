@@ -33,8 +33,24 @@ def features(tmp_path, monkeypatch):
     return tmp_path / "train.h5", values
 
 
-def decoder(n_voxels=5):
-    return LayerDecoder(TrainingVoxels.of(X, SHOWN), TopKRidge(n_voxels=n_voxels))
+def decoder(n_voxels=5, n_jobs=1):
+    return LayerDecoder(TrainingVoxels.of(X, SHOWN), TopKRidge(n_voxels=n_voxels), n_jobs)
+
+
+@pytest.mark.parametrize(
+    ("limit", "n_more", "expected"),
+    [
+        (20 * 12 * 5, 0, [(0, 4), (4, 8), (8, 12)]),  # five rows fit, in chunks of two
+        (20 * 12 * 5, 20, [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10), (10, 12)]),
+        (20 * 12, 0, [(i, i + 1) for i in range(12)]),
+        (1, 0, [(i, i + 1) for i in range(12)]),  # less than a row is not read
+        (10**9, 0, [(0, 12)]),
+    ],
+)
+def test_blocks_are_of_whole_chunks_if_they_fit(features, monkeypatch, limit, n_more, expected):
+    monkeypatch.setattr(store, "MAX_BLOCK_VALUES", limit)
+    found = FeatureFile.of(features[0]).blocks(n_more)
+    assert [(rows.start, rows.stop) for rows in found] == expected
 
 
 def test_blocks_decode_as_one(features, tmp_path):
@@ -58,7 +74,7 @@ def test_blocks_decode_as_one(features, tmp_path):
 def test_saved_weights_predict_the_same(features, tmp_path, n_voxels):
     path, _ = features
     wanted = [Wanted(tmp_path / "a.h5", X[:4], list("klmn"))]
-    decode_layer(decoder(n_voxels), path, wanted, {}, weights=tmp_path / "w.h5")
+    decode_layer(decoder(n_voxels, n_jobs=2), path, wanted, {}, weights=tmp_path / "w.h5")
     predicted = predict_from_weights(tmp_path / "w.h5", X[:4])
     np.testing.assert_allclose(predicted, read_features(tmp_path / "a.h5")[0], rtol=1e-4, atol=1e-4)
     with h5py.File(tmp_path / "w.h5") as file:

@@ -32,7 +32,7 @@ MODEL = {
 
 JOBS = {
     "region_voxels": Job(
-        outputs("region_voxels", region="voxels.h5"),
+        outputs("region_voxels", region="voxels.h5", reliability="reliability.tsv"),
         {"samples": SAMPLES},
         {"sets": ["natural"], "models": [{"model": "topk", "n_voxels": 8}]},
         DECODED,
@@ -77,11 +77,18 @@ JOBS = {
         DECODED,
     ),
     "decoding_tables": Job(
-        outputs("decoding_tables", scores="s.tsv", repetitions="r.tsv", validation="v.tsv"),
+        outputs(
+            "decoding_tables",
+            scores="s.tsv",
+            repetitions="r.tsv",
+            validation="v.tsv",
+            reliability="l.tsv",
+        ),
         {
             "scores": ["decoding_scores/scores.tsv"],
             "repetitions": ["repetitions/repetitions.tsv"],
             "validation": [SETTINGS],
+            "reliability": ["region_voxels/reliability.tsv"],
         },
     ),
 }
@@ -153,6 +160,9 @@ def test_features_that_voxels_carry_are_decoded(study):
     assert scores.loc["pairwise_identification", "value"] > 0.9
     assert scores.loc["profile_correlation", "n_repetitions"] == N_REPEATS
     assert scores.loc["profile_correlation", "ceiling"] > scores.loc["profile_correlation", "value"]
+    reliability = pd.read_csv("decoding_tables/l.tsv", sep="\t")
+    assert reliability["measure"].tolist() == ["profile", "pattern"]
+    assert (reliability["correlation"] > 0.7).all()
     validation = pd.read_csv("decoding_tables/v.tsv", sep="\t")
     assert validation.groupby("layer")["chosen"].sum().tolist() == [1, 1]
     by_layer = validation[validation["chosen"]].set_index("layer")["profile_correlation"]

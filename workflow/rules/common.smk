@@ -210,6 +210,16 @@ def of_decoders(file, trained=False):
     ]
 
 
+def of_regions(file):
+    """A file of every ROI of every subject in which a decoder is trained."""
+    rois = dict.fromkeys(roi for roi, name in study.decoded() if study.is_trained(name))
+    return expand(
+        f"<results>/decoded/{{subject}}/{{roi}}/{file}",
+        subject=study.subjects,
+        roi=list(rois),
+    )
+
+
 def of_samples(file):
     """A table about the samples of each subject, where there are brain data."""
     return (

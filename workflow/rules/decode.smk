@@ -10,6 +10,7 @@ rule region_voxels:
         samples="<results>/samples/{subject}.h5",
     output:
         region=temp(REGION),
+        reliability="<results>/decoded/{subject}/{roi}/reliability.tsv",
     log:
         "<results>/logs/region_voxels/{subject}_{roi}.log",
     conda:
@@ -182,10 +183,12 @@ rule decoding_tables:
         scores=of_decoders("scores.tsv"),
         repetitions=of_decoders("repetitions.tsv", trained=True),
         validation=of_decoders("cross_validation.tsv", trained=True),
+        reliability=of_regions("reliability.tsv"),
     output:
         scores="<results>/decoded/scores.tsv",
         repetitions="<results>/decoded/repetitions.tsv",
         validation="<results>/decoded/cross_validation.tsv",
+        reliability="<results>/decoded/reliability.tsv",
     log:
         "<results>/logs/decoding_tables.log",
     conda:

@@ -14,4 +14,5 @@ with job(snakemake):
     repetitions = joined(files.repetitions, REPETITION_COLUMNS)
     write_table(output.repetitions, repetitions)
     write_table(output.scores, with_ceilings(joined(files.scores), repetitions))
+    write_table(output.reliability, joined(files.reliability, ["subject", "roi", "set"]))
     write_table(output.validation, joined(files.validation, ["subject", "roi", "decoder"]))

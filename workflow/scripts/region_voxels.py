@@ -8,6 +8,8 @@ from _job import job
 from deeprecon.data.bdata import read_bdata
 from deeprecon.decode.models import candidates
 from deeprecon.decode.region import Region
+from deeprecon.decode.reliability import voxel_reliability
+from deeprecon.decode.tables import write_table
 from deeprecon.errors import about
 
 if TYPE_CHECKING:
@@ -22,4 +24,11 @@ with job(snakemake) as attributes:
         region = Region.of(voxels, ids, sets, params.sets)
     for settings in params.models:
         candidates(settings, voxels.shape[1])  # says so if there are too few
+    keys = {key: snakemake.wildcards[key] for key in ("subject", "roi")}
+    rows = [
+        keys | {"set": name} | row
+        for name, test in region.tests.items()
+        for row in voxel_reliability(region.training.standardised(test.X), test.stimulus_id)
+    ]
+    write_table(snakemake.output.reliability, rows)
     region.save(snakemake.output.region, attributes)
