@@ -23,10 +23,11 @@ pytestmark = pytest.mark.smoke
 
 STUDY = ("--configfile", "config/smoke.yaml")
 AFTER_DECODING = {
-    "decoding_scores", "reconstruct", "evaluate", "scores", "gallery", "plots", "page",
-    "study_page",
+    "decoding_scores", "decoding_tables", "reconstruct", "evaluate", "scores", "gallery", "plots",
+    "page", "study_page",
 }  # fmt: skip
-AFTER_RECONSTRUCTION = AFTER_DECODING - {"decoding_scores", "reconstruct"}
+AFTER_RECONSTRUCTION = AFTER_DECODING - {"decoding_scores", "decoding_tables", "reconstruct"}
+DECODING = {"cross_validate", "decode", "repetitions"}
 
 
 def results(folder):
@@ -135,6 +136,8 @@ def test_files_carry_where_they_come_from(smoke_study):
     files = [folder / name for name in names]
     files += folder.glob("features/*/*.h5")
     files += folder.glob("decoded/*/*/*/*/*.h5")
+    files += folder.glob("decoded/*/*/voxels.h5")
+    files += folder.glob("decoded/*/*/*/unit_scores.h5")
     files += folder.glob("recon/*/*/*/*.h5")
     assert len(files) > 10
     for path in files:
@@ -177,7 +180,7 @@ def test_pictures_page_and_gallery_exist(smoke_study):
     with Image.open(images[0]) as image:
         assert image.size == (64, 64)
     page = (folder / "report/index.html").read_text()
-    assert page.count("data:image/png;base64,") == 4
+    assert page.count("data:image/png;base64,") == 6
     assert "Simulated data" in page
     assert "http" not in re.sub(r"data:[^\"]*", "", page)  # nothing is fetched
     assert str(smoke_study) not in page
@@ -238,7 +241,7 @@ def change_setting(smoke_study, change):
 
 def test_a_decoder_setting_runs_that_decoder_and_what_follows(smoke_study, edit):
     edit("config/smoke.yaml", "n_voxels: 80, alpha: 100}", "n_voxels: 80, alpha: 50}")
-    assert rerun(smoke_study) == AFTER_DECODING | {"decode"}
+    assert rerun(smoke_study) == AFTER_DECODING | DECODING
     jobs = snakemake(smoke_study, "-n", "--cores", "2", *STUDY).stdout
     assert re.search(r"^decode +2$", jobs, flags=re.M)  # two layers; the control's stay
 
@@ -250,7 +253,8 @@ def test_an_evaluation_setting_runs_evaluation_and_report(smoke_study, edit):
 
 def test_a_preprocessing_setting_keeps_realignment(smoke_study, edit):
     edit("config/smoke.yaml", "rois:\n", "preprocess: {delay: 6}\n\nrois:\n")
-    assert rerun(smoke_study) == AFTER_DECODING | {"samples", "decode", "quality_page"}
+    changed = {"samples", "quality_page", "region_voxels"}
+    assert rerun(smoke_study) == AFTER_DECODING | DECODING | changed
 
 
 def test_all_files_touched_nothing_runs(smoke_study):
@@ -297,7 +301,15 @@ def digests(folder):
 
 def test_the_same_settings_give_the_same_bits(smoke_study):
     before = digests(results(smoke_study))
-    rules = ("simulate_brain", "samples", "decode", "reconstruct", "evaluate")
+    rules = (
+        "simulate_brain",
+        "samples",
+        "region_voxels",
+        "cross_validate",
+        "decode",
+        "reconstruct",
+        "evaluate",
+    )
     done = snakemake(smoke_study, "--cores", "2", *STUDY, "--forcerun", *rules)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(before) > 30

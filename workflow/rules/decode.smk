@@ -4,12 +4,12 @@ DECODED = "<results>/decoded/{subject}/{roi}/{decoder}"
 REGION = "<results>/decoded/{subject}/{roi}/voxels.h5"
 
 
-# Half a gigabyte for 11,000 voxels, made again in seconds: not kept.
+# Half a gigabyte for 11,000 voxels. Kept: making it again would run all decoders of the region again.
 rule region_voxels:
     input:
         samples="<results>/samples/{subject}.h5",
     output:
-        region=temp(REGION),
+        region=REGION,
         reliability="<results>/decoded/{subject}/{roi}/reliability.tsv",
     log:
         "<results>/logs/region_voxels/{subject}_{roi}.log",
