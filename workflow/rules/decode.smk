@@ -16,7 +16,7 @@ rule region_voxels:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
     params:
         code=code("region_voxels"),
         study=config["study"],
@@ -38,7 +38,7 @@ rule cross_validate:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
         runtime=120,
     params:
         code=code("cross_validate"),

@@ -8,7 +8,6 @@ rule features:
         table="<results>/stimuli/{set}.tsv",
     output:
         layers=[f"{FEATURES}/{{set}}/{layer}.h5" for layer in study.layers],
-        sampled=f"{FEATURES}/{{set}}/sampled_units.h5",
     log:
         "<results>/logs/features/{set}.log",
     conda:
@@ -22,10 +21,29 @@ rule features:
         network=config["network"]["name"],
         layers=study.layers,
         size=config["image_size"],
-        n_sampled=config["cross_validation"]["n_units"],
-        seed=config["seed"],
     script:
         "../scripts/features.py"
+
+
+rule sampled_units:
+    input:
+        layers=[f"{FEATURES}/{{set}}/{layer}.h5" for layer in study.layers],
+    output:
+        sampled=f"{FEATURES}/{{set}}/sampled_units.h5",
+    log:
+        "<results>/logs/sampled_units/{set}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        code=code("sampled_units"),
+        study=config["study"],
+        layers=study.layers,
+        n_units=config["cross_validation"]["n_units"],
+        seed=config["seed"],
+    script:
+        "../scripts/sampled_units.py"
 
 
 rule feature_statistics:

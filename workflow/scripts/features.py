@@ -7,7 +7,6 @@ from _job import job, limit_torch_threads
 from deeprecon.data.stimuli import load_images, read_stimuli
 from deeprecon.features.extract import extract
 from deeprecon.features.networks import load
-from deeprecon.features.sampled import SampledUnits, sample_features, write_sampled
 from deeprecon.features.store import write_features
 
 if TYPE_CHECKING:
@@ -24,13 +23,5 @@ with job(snakemake) as attributes:
         "weights_sha256": network.weights_sha256,
         "preprocessing": network.preprocessing,
     }
-    ids = list(stimuli["stimulus_id"])
     for layer, path in zip(params.layers, snakemake.output.layers, strict=True):
-        write_features(path, features[layer], ids, attributes)
-    sampled = {
-        layer: sample_features(path, params.n_sampled, layer, params.seed)
-        for layer, path in zip(params.layers, snakemake.output.layers, strict=True)
-    }
-    values = {layer: features for layer, (features, _) in sampled.items()}
-    units = {layer: which for layer, (_, which) in sampled.items()}
-    write_sampled(snakemake.output.sampled, SampledUnits(ids, values, units), attributes)
+        write_features(path, features[layer], list(stimuli["stimulus_id"]), attributes)
