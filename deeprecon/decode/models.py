@@ -16,7 +16,7 @@ Settings = dict[str, Any]
 DEFAULTS: dict[str, Settings] = {
     "topk": {"n_voxels": 500, "alpha": 100.0},
     "sparse": {"n_voxels": 500},
-    "shared": {"tiles": 8, "power": 2.0, "alpha": 1.0},
+    "shared": {"tiles": 8, "power": 1.0, "alpha": 3.0},
 }
 
 

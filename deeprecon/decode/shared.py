@@ -144,7 +144,7 @@ class SharedRidge(UnitRegressor):
     (4, (50, 3, 2, 2))
     """
 
-    def __init__(self, tiles: int = 8, power: float = 2.0, alpha: float = 1.0) -> None:
+    def __init__(self, tiles: int = 8, power: float = 1.0, alpha: float = 3.0) -> None:
         self.tiles = tiles
         self.power = power
         self.alpha = alpha
