@@ -28,7 +28,9 @@ def test_demo_plans_every_stage(project):
     assert jobs["decode"] == 7 * 3 + 7  # layers x ROIs, and the control in VC
     assert jobs["reconstruct"] == 3 * 4 + 2 + 2 + 4
     assert jobs["page"] == jobs["study_page"] == jobs["samples"] == jobs["quality_page"] == 1
-    assert jobs["total"] < 160
+    assert jobs["region_voxels"] == 3
+    assert jobs["cross_validate"] == jobs["repetitions"] == jobs["decoding_scores"] == 4
+    assert jobs["total"] < 170
 
 
 def test_a_bad_study_is_refused_in_one_line_before_any_job(project):
