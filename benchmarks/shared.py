@@ -17,7 +17,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.cleaning import SIMULATION
@@ -27,7 +27,7 @@ from deeprecon.data.stimuli import category_groups, load_images, read_stimuli, s
 from deeprecon.data.stimuli import write_stimuli as write_images
 from deeprecon.decode.layer import LayerDecoder, Model, TrainingVoxels
 from deeprecon.decode.ridge import TopKRidge
-from deeprecon.decode.scores import profile_correlation
+from deeprecon.decode.scores import pairwise_identification, profile_correlation
 from deeprecon.decode.shared import SharedRidge
 from deeprecon.features.extract import extract
 from deeprecon.features.networks import load
@@ -100,12 +100,25 @@ def effective_rank(predicted: Array) -> float:
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-def difference(a: Array, b: Array, true: Array, seed: int) -> tuple[float, float, float]:
+def difference(a: Array, b: Array, true: Array, seed: int) -> str:
     """Accuracy of a less that of b, and its 95 % interval: bootstrap over test images, paired."""
     rng, n = np.random.default_rng(seed), len(true)
     found = [score(a[i], true[i]) - score(b[i], true[i]) for i in rng.integers(n, size=(1000, n))]
+    return _interval(score(a, true) - score(b, true), found)
+
+
+def identification(a: Array, b: Array, true: Array, seed: int) -> str:
+    """Pairwise identification by b and by a, their difference and its interval, as above."""
+    of_a, of_b = (pairwise_identification(predicted, true) for predicted in (a, b))
+    rng, n = np.random.default_rng(seed), len(true)
+    found = (of_a - of_b)[rng.integers(n, size=(1000, n))].mean(axis=1)
+    return f"{of_b.mean():.3f}, {of_a.mean():.3f}, {_interval((of_a - of_b).mean(), found)}"
+
+
+def _interval(value: float, found: ArrayLike) -> str:
+    """A difference and the middle 95 % of what the bootstrap found."""
     low, high = np.percentile(found, [2.5, 97.5])
-    return score(a, true) - score(b, true), low, high
+    return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def responses(folder: Path, seed: int) -> tuple[Array, Array, list[str]]:
@@ -135,10 +148,10 @@ def compare(noise: float, seed: int) -> Iterator[str]:
     yield f"\nNoise of {noise:g} times the response; {len(train)} images, tested on {len(test)}:\n"
     yield (
         "| layer | top-k, not tuned (500, 100) | top-k, tuned | chosen (voxels, alpha) | shared, "
-        "tuned | chosen (tiles, power, alpha) | shared less top-k, 95 % interval | effective rank "
-        "of truth, top-k, shared |"
+        "tuned | chosen (tiles, power, alpha) | shared less top-k, 95 % interval | pairwise "
+        "identification: top-k, shared, difference | effective rank of truth, top-k, shared |"
     )
-    yield "|---|--:|--:|---|--:|---|--:|--:|"
+    yield "|---|--:|--:|---|--:|---|--:|--:|--:|"
     for name in LAYERS:
         layer = Layer(features[name], seed)
         data, wanted = Data(samples, train, test), layer.values[test]
@@ -146,12 +159,11 @@ def compare(noise: float, seed: int) -> Iterator[str]:
         best_shared = chosen(SHARED, folds, samples, layer)
         plain = data.decode(layer, TopKRidge(500, 100.0))
         own, one = data.decode(layer, best), data.decode(layer, best_shared)
-        gain, low, high = difference(one, own, wanted, seed)
         ranks = [effective_rank(values) for values in (wanted, own, one)]
         yield (
             f"| {name} | {score(plain, wanted):.3f} | {score(own, wanted):.3f} | {settings(best)} "
             f"| {score(one, wanted):.3f} | {settings(best_shared)} "
-            f"| {gain:+.3f} ({low:+.3f} to {high:+.3f}) "
+            f"| {difference(one, own, wanted, seed)} | {identification(one, own, wanted, seed)} "
             f"| {', '.join(f'{rank:.0f}' for rank in ranks)} |"
         )
 

@@ -4,7 +4,7 @@ The definitions are those of bdpy.evals.metrics (KamitaniLab/bdpy). Sums are in 
 part of the array at a time, so that a convolution layer's millions of units need no copy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,7 +208,9 @@ def identification_rank(
     return rank
 
 
-def pairwise_identification(predicted: Floats, true: Floats) -> NDArray[np.float64]:
+def pairwise_identification(
+    predicted: Floats, true: Floats, stimulus_id: Sequence[str] | None = None
+) -> NDArray[np.float64]:
     """Share of wrong stimuli that each prediction resembles less than the right one.
 
     For stimulus i: the share of all j != i for which r(predicted i, true i) is larger than
@@ -218,6 +220,9 @@ def pairwise_identification(predicted: Floats, true: Floats) -> NDArray[np.float
     ----------
     predicted, true : (n_stimuli, *unit_shape) arrays
         The same stimuli in the same order; 2 or more. Units with NaN are left out.
+    stimulus_id : n_stimuli strings, optional
+        If stimuli come several times, as of single samples: rows of the same stimulus are one
+        candidate.
 
     Returns
     -------
@@ -236,4 +241,9 @@ def pairwise_identification(predicted: Floats, true: Floats) -> NDArray[np.float
     array([1., 0., 1.])
     """
     n = len(_two_tables(predicted, true)[0])
-    return (n - identification_rank(predicted, true, np.arange(n))) / (n - 1)
+    ids: Sequence[Hashable] = range(n) if stimulus_id is None else stimulus_id
+    first = {name: row for row, name in reversed(list(enumerate(ids)))}
+    place = {name: i for i, name in enumerate(first)}
+    correct = np.array([place[name] for name in ids])
+    n = len(first)
+    return (n - identification_rank(predicted, true[list(first.values())], correct)) / (n - 1)

@@ -44,18 +44,25 @@ class Scores(NamedTuple):
         return {name: float(v.mean()) if v.size else float("nan") for name, v in defined.items()}
 
 
-def score_layer(predicted: Array, true: Array, mean: Array, sd: Array) -> Scores:
+def score_layer(
+    predicted: Array,
+    true: Array,
+    mean: Array,
+    sd: Array,
+    stimulus_id: Sequence[str] | None = None,
+) -> Scores:
     """All scores of a layer.
 
     Parameters
     ----------
     predicted, true : (n_stimuli, *unit_shape)
     mean, sd : (*unit_shape) of the training features
+    stimulus_id : n_stimuli strings, if stimuli come several times
     """
     return Scores(
         profile_correlation(predicted, true),
         pattern_correlation(predicted, true, mean, sd),
-        pairwise_identification(predicted, true),
+        pairwise_identification(predicted, true, stimulus_id),
     )
 
 

@@ -52,7 +52,7 @@ def _panels(
 ) -> Figure:
     """A row of panels for each metric, a column for each stimulus set."""
     sets = list(dict.fromkeys(scores["set"]))
-    width = max(2.6, 0.28 * len(order) + 1.0) * len(sets) + 2.0
+    width = max(max(2.6, 0.28 * len(order) + 1.0) * len(sets), 4.5) + 2.0
     figure = Figure(figsize=(width, 7.2), layout="constrained")
     axes = figure.subplots(len(METRICS), len(sets), sharex=True, sharey="row", squeeze=False)
     for row, (metric, label) in zip(axes, METRICS.items(), strict=True):
@@ -68,7 +68,7 @@ def _panels(
     }
     figure.legend(handles.values(), handles.keys(), loc="outside right upper")
     subjects = scores["subject"].nunique()
-    spread = f"bars: standard error over {subjects} subjects, dots: each of them. "
+    spread = f"bars: standard error over {subjects} subjects, dots: each of them\n"
     figure.supxlabel(f"{xlabel}\n{spread if subjects > 1 else 'one subject. '}{note}", fontsize=9)
     return figure
 

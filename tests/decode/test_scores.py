@@ -6,6 +6,7 @@ from scipy.stats import pearsonr
 
 from deeprecon.decode import scores
 from deeprecon.decode.scores import (
+    identification_rank,
     pairwise_identification,
     pattern_correlation,
     profile_correlation,
@@ -95,6 +96,38 @@ def test_identification_of_unrelated_features_is_chance():
     means = [pairwise_identification(*rng.standard_normal((2, 30, 20))).mean() for _ in range(200)]
     assert np.mean(means) == pytest.approx(0.5, abs=4 * np.std(means) / np.sqrt(200))
     assert np.std(means) < 0.06
+
+
+def test_samples_of_one_stimulus_are_one_candidate():
+    """Single samples, identified among the four stimuli: by hand for each of them."""
+    rng = np.random.default_rng(8)
+    true = rng.standard_normal((4, 30))
+    rows = [2, 0, 0, 3, 1, 2, 2]
+    predicted = true[rows] + 2 * rng.standard_normal((7, 30))
+    found = pairwise_identification(predicted, true[rows], [f"s{i}" for i in rows])
+    for row, stimulus, value in zip(predicted, rows, found, strict=True):
+        r = [np.corrcoef(row, candidate)[0, 1] for candidate in true]
+        others = [r[i] for i in range(4) if i != stimulus]
+        assert value == pytest.approx(np.mean([r[stimulus] > other for other in others]))
+    assert pairwise_identification(true[rows], true[rows], rows).tolist() == [1.0] * 7
+
+
+def test_rank_among_more_candidates():
+    rng = np.random.default_rng(9)
+    candidates = rng.standard_normal((60, 20))
+    correct = np.array([3, 59, 0])
+    predicted = candidates[correct] + 1.5 * rng.standard_normal((3, 20))
+    for row, place, rank in zip(
+        predicted, correct, identification_rank(predicted, candidates, correct), strict=True
+    ):
+        r = [np.corrcoef(row, candidate)[0, 1] for candidate in candidates]
+        assert rank == 1 + sum(other > r[place] for other in r)
+    with pytest.raises(InputError, match="2 or more candidates"):
+        identification_rank(predicted, candidates[:1], correct)
+    with pytest.raises(InputError, match="of the same units"):
+        identification_rank(predicted, candidates[:, 1:], correct)
+    with pytest.raises(InputError, match="every unit has NaN"):
+        identification_rank(predicted, np.full((5, 20), np.nan), np.zeros(3, int))
 
 
 def test_a_tie_is_a_miss():

@@ -29,7 +29,7 @@ with job(snakemake) as attributes:
             mean, sd = statistics[layer].mean, statistics[layer].sd
             if units is not None:
                 mean, sd = mean.reshape(-1)[units], sd.reshape(-1)[units]
-            scores = score_layer(predicted, wanted, mean, sd)
+            scores = score_layer(predicted, wanted, mean, sd, ids)
             place = keys | {"set": name, "layer": layer}
             means += score_rows(scores, place)
             stimuli += stimulus_rows(scores, ids, place)
