@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 
 from deeprecon.data.ds001506 import N_SAMPLES
+from deeprecon.decode.settings import DEFAULTS
 from deeprecon.errors import InputError
 from deeprecon.features.layers import LAYERS
 from deeprecon.preprocess.presets import PRESETS, steps
@@ -202,13 +203,6 @@ def _input_mistakes(config: Config) -> Iterator[str]:
                 yield f"config: sets: the simulator has {_unknown('set', name, known)}"
 
 
-# Settings of each kind of decoder that may be lists, among which cross-validation chooses.
-TUNABLE: dict[str, tuple[str, ...]] = {
-    "topk": ("n_voxels", "alpha"),
-    "sparse": ("n_voxels",),
-    "shared": ("tiles", "power", "alpha"),
-    "import": (),
-}
 _IMPORT = ("folder", "network", "kinds", "names")
 _UNTRAINED = {"n_units": None, "repetitions": "all", "save_weights": False, "permute_labels": False}
 
@@ -217,8 +211,8 @@ def _decoder_mistakes(config: Config, name: str, decoder: Config) -> Iterator[st
     """Names and settings of one decoder."""
     where = f"config: decoders.{name}"
     model = decoder["model"]
-    own = _IMPORT if model == "import" else TUNABLE[model]
-    for key in sorted({*_IMPORT, *(key for keys in TUNABLE.values() for key in keys)}):
+    own = _IMPORT if model == "import" else tuple(DEFAULTS[model])
+    for key in sorted({*_IMPORT, *(key for keys in DEFAULTS.values() for key in keys)}):
         if key in decoder and key not in own:
             yield f"{where}.{key}: model {model!r} has no such setting; known: {', '.join(own)}"
     if config["input"]["kind"] == "decoded" and model != "import":

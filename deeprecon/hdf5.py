@@ -87,3 +87,8 @@ def reading(path: str | os.PathLike[str], content: str) -> Iterator[h5py.File]:
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         why = reason(error)
         raise InputError(f"{path}: not a readable HDF5 file of {content} ({why})") from None
+
+
+def strings(dataset: h5py.Dataset) -> list[str]:
+    """The strings of a dataset of one axis."""
+    return [str(text) for text in dataset.asstr()[:]]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deeprecon.config import TUNABLE
 from deeprecon.data.bids import BoldRun
+from deeprecon.decode.settings import DEFAULTS
 from deeprecon.errors import InputError
 from deeprecon.sources import source_of
 
@@ -163,7 +163,9 @@ class Study:
     def is_tuned(self, decoder: str) -> bool:
         """Whether cross-validation chooses settings of a decoder."""
         settings = self.decoders[decoder]
-        return any(isinstance(settings.get(key), list) for key in TUNABLE[settings["model"]])
+        return any(
+            isinstance(settings.get(key), list) for key in DEFAULTS.get(settings["model"], ())
+        )
 
     def targets(self) -> list[Target]:
         """Every file of reconstructions that the study asks for."""

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deeprecon.data.ds001506 import imagined_target
-from deeprecon.errors import InputError
+from deeprecon.errors import InputError, about
 
 logger = logging.getLogger(__name__)
 
@@ -274,10 +274,8 @@ def run_blocks(
     events = read_events(path)
     if length is not None:
         check_against_scan(events, *length, Path(path))
-    try:
+    with about(path):
         blocks = trials(events, imagery_labels=imagery_labels)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     check_known(blocks["stimulus_id"].astype(str), known, Path(path))
     return blocks
 

@@ -18,11 +18,12 @@ from deeprecon.decode.design import Design, Floats, sum_rows
 from deeprecon.decode.parallel import in_threads
 from deeprecon.errors import InputError
 from deeprecon.features.units import Units
+from deeprecon.hdf5 import strings
 
 Columns = slice | NDArray[np.intp]  # of a table of units
 
 
-def _divisor(sd: Floats) -> Floats:
+def divisor(sd: Floats) -> Floats:
     """What to divide by so that a column whose SD is 0 becomes 0."""
     return np.where(sd > 0, sd, np.inf).astype(sd.dtype)
 
@@ -39,7 +40,7 @@ def _standardise(values: Floats) -> tuple[Floats, Floats]:
     squares = np.einsum("i...,i...->...", values, values, dtype=np.float64)
     sd = np.sqrt(squares / (len(values) - 1)).astype(values.dtype)
     sd[constant] = 0
-    values /= _divisor(sd)
+    values /= divisor(sd)
     return mean, sd
 
 
@@ -184,7 +185,7 @@ class TrainingVoxels:
             raise InputError(
                 f"samples: {samples.shape[1]} voxels, expected {len(self.x_mean)} as in training"
             )
-        scaled: Floats = (samples - self.x_mean) / _divisor(self.x_sd)
+        scaled: Floats = (samples - self.x_mean) / divisor(self.x_sd)
         return scaled.astype(self.x_mean.dtype, copy=False)
 
     def rows_of(self, known: Sequence[str]) -> list[int]:
@@ -216,7 +217,7 @@ class TrainingVoxels:
     @classmethod
     def read(cls, file: h5py.Group) -> Self:
         """Read what `write` wrote."""
-        stimuli = [str(name) for name in file["stimulus_id"].asstr()[:]]
+        stimuli = strings(file["stimulus_id"])
         return cls(stimuli, file["x_mean"][:], file["x_sd"][:], Design.read(file["design"]))
 
 

@@ -6,18 +6,12 @@ from typing import Any
 
 from deeprecon.decode.layer import Model
 from deeprecon.decode.ridge import TopKRidge
+from deeprecon.decode.settings import DEFAULTS
 from deeprecon.decode.shared import SharedRidge
 from deeprecon.decode.sparse import SparseRegression
 from deeprecon.errors import InputError
 
 Settings = dict[str, Any]
-
-# Of each model the settings that cross-validation can choose, and what they are if not given.
-DEFAULTS: dict[str, Settings] = {
-    "topk": {"n_voxels": 500, "alpha": 100.0},
-    "sparse": {"n_voxels": 500},
-    "shared": {"tiles": 8, "power": 1.0, "alpha": 3.0},
-}
 
 
 def build(settings: Mapping[str, Any], on_gpu: bool = False) -> Model:

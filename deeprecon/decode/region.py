@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deeprecon.decode.layer import TrainingVoxels, average_trials, repetition
 from deeprecon.errors import InputError
-from deeprecon.hdf5 import reading, writing
+from deeprecon.hdf5 import reading, strings, writing
 
 Array = NDArray[np.floating]
 
@@ -96,7 +96,7 @@ class Region:
         """Read what `save` wrote."""
         with reading(path, "a region's voxels") as file:
             tests = {
-                name: TestSamples(group["X"][:], [str(i) for i in group["stimulus_id"].asstr()[:]])
+                name: TestSamples(group["X"][:], strings(group["stimulus_id"]))
                 for name, group in file["tests"].items()
             }
             return cls(TrainingVoxels.read(file["training"]), tests)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from deeprecon.decode.layer import repetition
+from deeprecon.decode.layer import divisor, repetition
 from deeprecon.decode.scores import identification_rank
 from deeprecon.decode.validate import score_layer
 
@@ -76,7 +76,7 @@ def repeat_correlation(stacked: Array) -> NDArray[np.float64]:
     z = stacked - stacked.mean(axis=1, keepdims=True, dtype=np.float64)
     sd = z.std(axis=1, keepdims=True)
     constant = (stacked == stacked[:, :1]).all(axis=1).any(axis=0)
-    z /= np.where(sd > 0, sd, np.inf)
+    z /= divisor(sd)
     # The sum over pairs of products is the square of the sum less the sum of squares.
     pairs = (z.sum(axis=0) ** 2).sum(axis=0) - (z**2).sum(axis=(0, 1))
     r = pairs / (n_stimuli * n_repetitions * (n_repetitions - 1))
@@ -156,7 +156,7 @@ def accuracy_by_repetitions(
         over which `value` is the mean), metric, value, and `ceiling` of the correlations, NaN
         where there is none.
     """
-    scaled = (stacked - mean) / np.where(sd > 0, sd, np.inf)
+    scaled = (stacked - mean) / divisor(sd)
     between = {
         "profile_correlation": repeat_correlation(stacked),
         "pattern_correlation": repeat_correlation(np.swapaxes(scaled, 1, 2)),

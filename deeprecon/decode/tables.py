@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from deeprecon.atomic import replacing
-from deeprecon.decode.models import DEFAULTS, Settings
+from deeprecon.decode.models import Settings
+from deeprecon.decode.settings import DEFAULTS
 from deeprecon.decode.validate import Scores
 from deeprecon.errors import InputError
 

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deeprecon.decode.layer import Columns, FittedUnits, TrainingVoxels
+from deeprecon.decode.layer import Columns, FittedUnits, TrainingVoxels, divisor
 from deeprecon.decode.ridge import TopKSolution
 from deeprecon.errors import InputError
 from deeprecon.hdf5 import reading, writing
@@ -107,7 +107,7 @@ def predict_from_weights(path: str | os.PathLike[str], X: ArrayLike) -> NDArray[
         sd = file["x_sd"][:]
         if samples.ndim != 2 or samples.shape[1] != len(sd):
             raise InputError(f"{path}: samples of shape {samples.shape}, expected (n, {len(sd)})")
-        scaled = (samples - file["x_mean"][:]) / np.where(sd > 0, sd, np.inf)
+        scaled = (samples - file["x_mean"][:]) / divisor(sd)
         selected = file["selected"][:].astype(np.int32) if "selected" in file else None
         solution = TopKSolution(selected, file["weights"][:], file["intercept"][:])
         predicted = solution.predict(scaled.astype(np.float32)) * file["sd"][:] + file["mean"][:]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deeprecon.errors import InputError
 from deeprecon.features.store import FeatureFile, rows_of
 from deeprecon.features.units import Units
-from deeprecon.hdf5 import reading, writing
+from deeprecon.hdf5 import reading, strings, writing
 
 
 def sample_units(
@@ -102,7 +102,7 @@ def read_sampled(
         If the file lacks a layer or a stimulus.
     """
     with reading(path, "sampled units") as file:
-        known = [str(name) for name in file["stimulus_id"].asstr()[:]]
+        known = strings(file["stimulus_id"])
         there = file["layers"]
         for layer in layers:
             if layer not in there:

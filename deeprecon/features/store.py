@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deeprecon.errors import InputError
-from deeprecon.hdf5 import reading, writing
+from deeprecon.hdf5 import reading, strings, writing
 
 MAX_CHUNK_UNITS = 200_000
 MAX_BLOCK_VALUES = 2**28  # 1 GiB of float32, what a job holds of a layer of any size
@@ -53,8 +53,7 @@ class FeatureFile:
     def of(cls, path: str | os.PathLike[str]) -> Self:
         """Look at a file; InputError if it is none of features, or damaged."""
         with reading(path, "features") as file:
-            stimuli = [str(name) for name in file["stimulus_id"].asstr()[:]]
-            values = file["features"]
+            values, stimuli = file["features"], strings(file["stimulus_id"])
             rows = values.chunks[1] if values.chunks else values.shape[1]
             return cls(path, stimuli, tuple(values.shape[1:]), int(rows))
 

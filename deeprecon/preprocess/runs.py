@@ -16,7 +16,7 @@ from deeprecon.data.bids import repetition_time, slice_times
 from deeprecon.data.events import read_tsv
 from deeprecon.data.fmriprep import FmriprepRun, timing
 from deeprecon.data.images import image_values, load_image, read_volumes, readable_image
-from deeprecon.errors import InputError
+from deeprecon.errors import InputError, about
 from deeprecon.preprocess.confounds import MOTION6, read_confounds
 from deeprecon.preprocess.files import motion_table
 from deeprecon.preprocess.motion import run_motion
@@ -80,10 +80,8 @@ def _slice_corrected(
     run = np.empty(img.shape, np.float32)
     for i, volume in enumerate(read_volumes(img)):
         run[..., i] = volume
-    try:
+    with about(bold):
         correct_slice_times(run, times, seconds, axis)
-    except InputError as error:
-        raise InputError(f"{bold}: {error}") from None
     return iter(np.moveaxis(run, -1, 0))
 
 

@@ -21,9 +21,10 @@ with job(snakemake) as attributes:
     with about(snakemake.input.samples):
         voxels = samples.select(f"ROI_{snakemake.wildcards.roi}").astype(np.float32)
         ids, sets = samples.labels("stimulus_id"), samples.labels("stimulus_set")
-        region = Region.of(voxels, ids, sets, params.sets)
     for settings in params.models:
         candidates(settings, voxels.shape[1])  # says so if there are too few
+    with about(snakemake.input.samples):
+        region = Region.of(voxels, ids, sets, params.sets)
     keys = {key: snakemake.wildcards[key] for key in ("subject", "roi")}
     rows = [
         keys | {"set": name} | row

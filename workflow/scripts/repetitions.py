@@ -26,19 +26,22 @@ with job(snakemake):
         known = permuted(known, params.seed)
     X = np.concatenate([region.tests[name].X for name in tests])
     bounds = np.cumsum([0, *(len(region.tests[name].X) for name in tests)])
-    rows = []
+    keys = {key: wildcards[key] for key in ("subject", "roi", "decoder")}
+    keys["permuted"] = params.model["permute_labels"]
+    rows, last = [], None
     for layer, features in train.features.items():
-        model = build(read_settings(snakemake.input.settings, layer))
-        decoder = LayerDecoder(region.training, model, n_jobs=snakemake.threads)
+        settings = read_settings(snakemake.input.settings, layer)
+        if settings != last:  # else the layer before has worked out what both need
+            decoder = LayerDecoder(region.training, build(settings), n_jobs=snakemake.threads)
+            last = settings
         decoded = decoder.decode(features, known, X, train.units[layer])
+        mean, sd = features.mean(axis=0), features.std(axis=0, ddof=1)
         for name, start, stop in zip(tests, bounds[:-1], bounds[1:], strict=True):
             stacked, ids = stack_repetitions(decoded[start:stop], region.tests[name].stimulus_id)
             true = read_sampled(tests[name], [layer], ids).features[layer]
-            keys = {key: wildcards[key] for key in ("subject", "roi", "decoder")}
-            keys |= {"permuted": params.model["permute_labels"], "set": name, "layer": layer}
-            mean, sd = features.mean(axis=0), features.std(axis=0, ddof=1)
             found = accuracy_by_repetitions(
                 stacked, true, mean, sd, features, params.model["repetitions"]
             )
-            rows += [keys | row | {"n_units": true.shape[1]} for row in found]
+            place = keys | {"set": name, "layer": layer}
+            rows += [place | row | {"n_units": true.shape[1]} for row in found]
     write_table(snakemake.output.table, rows)
