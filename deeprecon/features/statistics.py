@@ -14,7 +14,7 @@ Array = NDArray[np.float32]
 
 
 def channel_sd(features: Array) -> NDArray[np.float64]:
-    """Mean over channels of the SD within a channel (ddof 1), for each stimulus: (n,).
+    """Mean over channels of the SD within a channel (ddof 0), for each stimulus: (n,).
 
     Parameters
     ----------
@@ -22,13 +22,13 @@ def channel_sd(features: Array) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> channel_sd(np.array([[[0.0, 2.0], [1.0, 5.0]]])).round(3)
-    array([2.121])
+    >>> channel_sd(np.array([[[0.0, 2.0], [1.0, 5.0]]]))
+    array([1.5])
     """
     if features.ndim == 2:
-        return np.asarray(features.std(axis=1, ddof=1), np.float64)
+        return np.asarray(features.std(axis=1), np.float64)
     flat = features.reshape(*features.shape[:2], -1)
-    return np.asarray(flat.std(axis=2, ddof=1).mean(axis=1), np.float64)
+    return np.asarray(flat.std(axis=2).mean(axis=1), np.float64)
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,21 @@ class LayerStatistics:
     ----------
     mean, sd : (*unit_shape); SD with ddof 1
     contrast : mean over images of `channel_sd(features - mean)`
+    scale : mean over images of `channel_sd(features)`, which the lab publishes for VGG19
     """
 
     mean: Array
     sd: Array
     contrast: float
+    scale: float
 
     @classmethod
     def of(cls, features: Array) -> "LayerStatistics":
         """Statistics of (n, *unit_shape) features."""
         mean = features.mean(axis=0)
-        return cls(mean, features.std(axis=0, ddof=1), float(channel_sd(features - mean).mean()))
+        sd = features.std(axis=0, ddof=1)
+        contrast, scale = (channel_sd(part).mean() for part in (features - mean, features))
+        return cls(mean, sd, float(contrast), float(scale))
 
     @classmethod
     def of_file(cls, path: str | os.PathLike[str]) -> "LayerStatistics":
@@ -58,11 +62,12 @@ class LayerStatistics:
         if len(file.unit_shape) == 1:  # its contrast is over all units
             return cls.of(file.read(slice(None)))
         parts = [cls.of(file.read(rows)) for rows in file.blocks()]
-        contrast = np.average([p.contrast for p in parts], weights=[len(p.mean) for p in parts])
+        n_channels = [len(part.mean) for part in parts]
         return cls(
             np.concatenate([part.mean for part in parts]),
             np.concatenate([part.sd for part in parts]),
-            float(contrast),
+            float(np.average([part.contrast for part in parts], weights=n_channels)),
+            float(np.average([part.scale for part in parts], weights=n_channels)),
         )
 
 
@@ -71,12 +76,12 @@ def write_statistics(
     statistics: Mapping[str, LayerStatistics],
     attributes: Mapping[str, str],
 ) -> None:
-    """Write the statistics of all layers: a group each, with `mean`, `sd` and `contrast`."""
+    """Write the statistics of all layers: a group each, `mean`, `sd`, `contrast`, `scale`."""
     with writing(path, track_order=True) as file:
         for layer, values in statistics.items():
             group = file.create_group(layer)
             group["mean"], group["sd"] = values.mean, values.sd
-            group.attrs["contrast"] = values.contrast
+            group.attrs["contrast"], group.attrs["scale"] = values.contrast, values.scale
         file.attrs.update(attributes)
 
 
@@ -84,6 +89,11 @@ def read_statistics(path: str | os.PathLike[str]) -> dict[str, LayerStatistics]:
     """Read what `write_statistics` wrote."""
     with reading(path, "feature statistics") as file:
         return {
-            layer: LayerStatistics(group["mean"][:], group["sd"][:], float(group.attrs["contrast"]))
+            layer: LayerStatistics(
+                group["mean"][:],
+                group["sd"][:],
+                float(group.attrs["contrast"]),
+                float(group.attrs["scale"]),
+            )
             for layer, group in file.items()
         }
