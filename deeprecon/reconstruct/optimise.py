@@ -1,15 +1,62 @@
-"""Optimisers over a batch of independent problems, one per image."""
+"""Optimisers over a batch of independent problems, one per image.
+
+Each is an object that is stepped: one evaluation of the objective serves all problems. Its tensors
+are all that it knows, so that a search can be stopped, saved and taken up again to the same bit.
+`lbfgsb.LBFGSB` is another of them.
+"""
 
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+from deeprecon.reconstruct.presets import Range
 
 Objective = Callable[[Tensor], Tensor]
 """(n, d) parameters -> (n,) losses; row i depends on parameters of row i only."""
 
 
-def _evaluate(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
+class Optimiser(Protocol):
+    """What all optimisers have.
+
+    Attributes
+    ----------
+    best : (n, d) what the search has come to
+    n_iterations : it ends after so many
+    """
+
+    n_iterations: int
+
+    @property
+    def best(self) -> Tensor:
+        """(n, d) what the search has come to."""
+        ...
+
+    @property
+    def iteration(self) -> int:
+        """How many iterations the slowest problem has done."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether all problems have come to an end."""
+        ...
+
+    def step(self, objective: Objective) -> Tensor:
+        """Evaluate once, move on; losses (n,) of what the search had come to."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        ...
+
+
+def evaluate(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
     """Losses (n,) and gradients (n, d); one backward pass serves all rows."""
     x = x.detach().requires_grad_(True)
     losses = objective(x)
@@ -17,104 +64,134 @@ def _evaluate(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
     return losses.detach(), gradient
 
 
-class _History:
-    """The last `size` steps and gradient changes of every row, in a ring of its own per row."""
+class _Counted:
+    """Common to optimisers whose problems all do one iteration a step."""
 
-    def __init__(self, x: Tensor, size: int) -> None:
-        self.steps = x.new_zeros(size, *x.shape)
-        self.changes = x.new_zeros(size, *x.shape)
-        self.rho = x.new_zeros(size, len(x))  # 1 / (step . change); 0 marks an empty place
-        self.scale = x.new_ones(len(x))
-        self.next = torch.zeros(len(x), dtype=torch.long, device=x.device)
-        self.rows = torch.arange(len(x), device=x.device)
+    def __init__(self, n_iterations: int) -> None:
+        self.n_iterations, self.iteration = n_iterations, 0
 
-    def push(self, keep: Tensor, step: Tensor, change: Tensor) -> None:
-        """Remember step and change of the rows where `keep` holds and the curvature is positive."""
-        curvature = (step * change).sum(1)
-        square = (change * change).sum(1)
-        keep = keep & (curvature > 1e-10 * square)
-        rows, place = self.rows[keep], self.next[keep]
-        self.steps[place, rows] = step[keep]
-        self.changes[place, rows] = change[keep]
-        self.rho[place, rows] = 1 / curvature[keep]
-        self.scale[keep] = curvature[keep] / square[keep]
-        self.next[keep] = (place + 1) % len(self.steps)
+    @property
+    def finished(self) -> bool:
+        return self.iteration >= self.n_iterations
 
-    def direction(self, gradient: Tensor) -> Tensor:
-        """Two-loop recursion (Nocedal & Wright 2006, algorithm 7.4), row by row: (n, d)."""
-        size = len(self.steps)
-        newest_first = [(self.next - 1 - k) % size for k in range(size)]
-        q, alphas = gradient.clone(), []
-        for place in newest_first:
-            alpha = self.rho[place, self.rows] * (self.steps[place, self.rows] * q).sum(1)
-            q -= alpha[:, None] * self.changes[place, self.rows]
-            alphas.append(alpha)
-        q *= self.scale[:, None]
-        for place, alpha in zip(reversed(newest_first), reversed(alphas), strict=True):
-            beta = self.rho[place, self.rows] * (self.changes[place, self.rows] * q).sum(1)
-            q += (alpha - beta)[:, None] * self.steps[place, self.rows]
-        return -q
+    def _now(self, values: Range) -> float:
+        """A value that goes linearly from the first to (nearly) the last iteration."""
+        return values[0] + self.iteration * (values[1] - values[0]) / self.n_iterations
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and the iteration."""
+        kept = vars(self).items()
+        return {key: value for key, value in kept if isinstance(value, Tensor)} | {
+            "iteration": self.iteration
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        vars(self).update(state)
 
 
-def lbfgs(
-    objective: Objective,
-    start: Tensor,
-    n_evaluations: int,
-    history: int = 10,
-    first_step: float = 1.0,
-    callback: Callable[[int, Tensor], None] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Limited-memory BFGS on every row at once, each with a line search of its own.
+class LatentDescent(_Counted):
+    """Gradient descent with momentum and decay between bounds: `icnn_dgn_gd` of Shen et al. 2019.
 
-    Each evaluation of the network serves all rows: rows whose trial point decreases the loss
-    enough (Armijo, c = 1e-4) take it and choose a new direction; the others shorten their step by
-    quadratic interpolation and try again. After Nocedal & Wright 2006, chapters 3 and 7; the
-    curvature condition is met by skipping updates that violate it.
+    For the latents of a generator. Each iteration: `g = gradient / mean |gradient|`,
+    `d = momentum d + g`, `x = (1 - decay) (x - rate d)`, then x is clipped to its bounds. What the
+    search comes to is the last point that was evaluated, as in the original.
 
     Parameters
     ----------
-    objective : (n, d) tensor -> (n,) losses
-    start : (n, d) tensor
-    n_evaluations : evaluations of the objective, the first included
-    history : number of remembered steps
-    first_step : length of the first step, in units of the parameters
-    callback : called with (evaluation, losses) after each evaluation
-
-    Returns
-    -------
-    x : (n, d) best parameters of each row
-    losses : (n_evaluations, n), the accepted loss of each row after each evaluation
-
-    Examples
-    --------
-    >>> target = torch.tensor([[1.0, 2.0], [3.0, -4.0]])
-    >>> x, losses = lbfgs(lambda x: ((x - target) ** 2).sum(1), torch.zeros(2, 2), 10)
-    >>> x.round(decimals=4)
-    tensor([[ 1.,  2.],
-            [ 3., -4.]])
+    start : (n, d)
+    n_iterations : int
+    learning_rate, momentum, decay : at the first and (nearly) the last iteration
+    lower, upper : bounds, broadcast to (n, d); None: none
     """
-    x = start.detach().clone()
-    loss, gradient = _evaluate(objective, x)
-    memory = _History(x, history)
-    direction = -gradient
-    step = first_step / gradient.norm(dim=1).clamp_min(1e-30)
-    losses = [loss]
-    for evaluation in range(1, n_evaluations):
-        slope = (gradient * direction).sum(1)
-        trial = x + step[:, None] * direction
-        new_loss, new_gradient = _evaluate(objective, trial)
-        accept = new_loss <= loss + 1e-4 * step * slope
-        memory.push(accept, trial - x, new_gradient - gradient)
 
-        # Quadratic through loss, slope and the loss at the failed step; kept within [0.1, 0.5].
-        bend = 2 * (new_loss - loss - step * slope)
-        shorter = (-slope * step / bend).nan_to_num(0.1).clamp(0.1, 0.5) * step
-        loss = torch.where(accept, new_loss, loss)
-        x = torch.where(accept[:, None], trial, x)
-        gradient = torch.where(accept[:, None], new_gradient, gradient)
-        direction = torch.where(accept[:, None], memory.direction(gradient), direction)
-        step = torch.where(accept, torch.ones_like(step), shorter)
-        losses.append(loss)
-        if callback is not None:
-            callback(evaluation, loss)
-    return x, torch.stack(losses)
+    def __init__(
+        self,
+        start: Tensor,
+        n_iterations: int,
+        learning_rate: Range = (2.0, 1e-10),
+        momentum: Range = (0.9, 0.9),
+        decay: Range = (0.01, 0.01),
+        lower: Tensor | float | None = None,
+        upper: Tensor | float | None = None,
+    ) -> None:
+        super().__init__(n_iterations)
+        self.x = start.clone()
+        self.best = self.x
+        self.delta = torch.zeros_like(start)
+        self.rates = learning_rate, momentum, decay
+        self.bounds = lower, upper
+
+    def step(self, objective: Objective) -> Tensor:
+        """One iteration; losses (n,) before it."""
+        rate, momentum, decay = map(self._now, self.rates)
+        self.best = self.x
+        losses, gradient = evaluate(objective, self.x)
+        self.delta = momentum * self.delta + normalised(gradient)
+        self.x = clipped((1 - decay) * (self.x - rate * self.delta), *self.bounds)
+        self.iteration += 1
+        return losses
+
+
+class AdamW(_Counted):
+    """`torch.optim.AdamW` with latents clipped before each evaluation: Shirakawa et al. 2024.
+
+    Parameters
+    ----------
+    start : (n, d)
+    n_iterations, learning_rate : as `torch.optim.AdamW` has them
+    weight_decay : in units of the learning rate
+    lower, upper : bounds, broadcast to (n, d); None: none
+    """
+
+    def __init__(
+        self,
+        start: Tensor,
+        n_iterations: int,
+        learning_rate: float = 0.1,
+        weight_decay: float = 0.01,
+        lower: Tensor | float | None = None,
+        upper: Tensor | float | None = None,
+    ) -> None:
+        super().__init__(n_iterations)
+        self.bounds = lower, upper
+        self.x = start.clone().requires_grad_(True)
+        self.adam = torch.optim.AdamW([self.x], lr=learning_rate, weight_decay=weight_decay)
+
+    @property
+    def best(self) -> Tensor:
+        """(n, d) what the search has come to."""
+        return clipped(self.x.detach(), *self.bounds)
+
+    def step(self, objective: Objective) -> Tensor:
+        """One iteration; losses (n,) before it."""
+        self.x.data = clipped(self.x.data, *self.bounds)
+        losses, self.x.grad = evaluate(objective, self.x)
+        self.adam.step()
+        self.iteration += 1
+        return losses
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on."""
+        return {
+            "x": self.x.detach(),
+            "adam": self.adam.state_dict(),
+            "iteration": self.iteration,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.x.data, self.iteration = state["x"], state["iteration"]
+        self.adam.load_state_dict(state["adam"])
+
+
+def normalised(gradient: Tensor) -> Tensor:
+    """Each row divided by the mean of its absolute values, where that is not zero."""
+    size = gradient.abs().mean(1, keepdim=True)
+    return gradient / torch.where(size > 0, size, 1.0)
+
+
+def clipped(x: Tensor, lower: Tensor | float | None, upper: Tensor | float | None) -> Tensor:
+    """Between bounds, of which there may be none."""
+    x = x if lower is None else torch.maximum(x, torch.as_tensor(lower, dtype=x.dtype).to(x))
+    return x if upper is None else torch.minimum(x, torch.as_tensor(upper, dtype=x.dtype).to(x))
