@@ -26,11 +26,13 @@ wildcard_constraints:
     decoder=r"[A-Za-z0-9_]+",
     method=r"[A-Za-z0-9_]+",
     layer=r"[A-Za-z0-9_]+",
+    generator=r"[A-Za-z0-9_]+",
     set=r"[A-Za-z0-9_]+",
 
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/preprocess.smk"
+include: "workflow/rules/weights.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/decode.smk"
 include: "workflow/rules/reconstruct.smk"

@@ -10,7 +10,8 @@ import jsonschema
 from deeprecon.data.ds001506 import N_SAMPLES
 from deeprecon.decode.settings import DEFAULTS
 from deeprecon.errors import InputError
-from deeprecon.features.layers import LAYERS
+from deeprecon.features.layers import DOWNLOADS, LAYERS, image_size_mistake
+from deeprecon.methods import expanded, generator_mistakes, search_mistakes
 from deeprecon.preprocess.presets import PRESETS, steps
 
 Config = dict[str, Any]
@@ -36,6 +37,7 @@ def checked(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Config:
     if mistakes:
         raise InputError("\n".join(mistakes))
     filled["preprocess"] = steps(filled["preprocess"])
+    filled["methods"] = expanded(filled["methods"], filled["seed"])
     if filled["input"]["kind"] == "fmriprep":
         filled["input"].setdefault("space", "T1w")
     return filled
@@ -91,41 +93,78 @@ def _most_telling(errors: Iterable[Any]) -> Any:
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """'unknown layer 'b99'; did you mean 'b9'? known: ...'."""
+    """'unknown layer 'b99'; did you mean 'b9'? known: ...'; of many only the nearest."""
     known = list(known)
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
+    if near and len(known) > 20:
+        return f"unknown {what} {name!r}; {hint.rstrip()}"
     return f"unknown {what} {name!r}; {hint}known: {', '.join(known)}"
 
 
 def _contradictions(config: Config) -> Iterator[str]:
     """Mistakes that a schema cannot see: names that do not exist, settings at odds."""
     yield from _input_mistakes(config)
-    network = config["network"]
-    if network["name"] not in LAYERS:
-        yield f"config: network.name: {_unknown('network', network['name'], LAYERS)}"
-    else:
-        for layer in network["layers"]:
-            if layer not in LAYERS[network["name"]]:
-                known = LAYERS[network["name"]]
-                yield f"config: network.layers: {_unknown('layer', layer, known)}"
+    yield from _network_mistakes(config)
     if "weights" in config["sets"]:
         yield "config: sets.weights: the name of the folder of decoders' weights, expected another"
     for name, decoder in config["decoders"].items():
         yield from _decoder_mistakes(config, name, decoder)
-    for name, method in config["methods"].items():
-        yield from _method_mistakes(config, name, method)
+    for name in config["generators"]:
+        yield from generator_mistakes(config, name)
+    found = [line for name in config["methods"] for line in _method_mistakes(config, name)]
+    yield from found
+    if not found:  # what is in the places below is a method's name with its seed
+        methods = expanded(config["methods"], config["seed"])
+        yield from _floor_mistakes(config, methods)
+        yield from _judge_mistakes(config, methods)
+
+
+def _network_mistakes(config: Config) -> Iterator[str]:
+    """The network, its layers and the size of its images."""
+    network = config["network"]
+    name, own = network["name"], [key for key in _OWN_NETWORK if key in network]
+    if "torchvision" in network or "import" in network:
+        if "torchvision" in network and "import" in network:
+            yield "config: network.import: contradicts torchvision, expected one of them"
+        if name in LAYERS:
+            yield f"config: network.name: {name!r} is a network of deeprecon, expected another name"
+        if "nodes" not in network:
+            yield "config: network: one's own network needs the key 'nodes'"
+        known = list(network.get("nodes", network["layers"]))
+    elif name not in LAYERS:
+        yield f"config: network.name: {_unknown('network', name, LAYERS)}"
+        return
+    else:
+        if own:
+            yield f"config: network.{own[0]}: {name!r} is a network of deeprecon, which has its own"
+        if name not in DOWNLOADS and "weights" not in network:
+            yield f"config: network: {name!r} needs the key 'weights', a file that you have"
+        known = LAYERS[name]
+    for layer in network["layers"]:
+        if layer not in known:
+            yield f"config: network.layers: {_unknown('layer', layer, known)}"
+    mistake = image_size_mistake(name, network["layers"], config["image_size"])
+    if mistake:
+        yield f"config: image_size: {mistake}"
+
+
+_OWN_NETWORK = ("torchvision", "import", "nodes", "mean", "sd", "channels")
+
+
+def _floor_mistakes(config: Config, methods: Config) -> Iterator[str]:
+    """The method that stands beside the others as their control."""
     floor = config["evaluate"].get("floor")
-    if floor is not None:
-        method = config["methods"].get(floor)
-        if method is None:
-            yield f"config: evaluate.floor: {_unknown('method', floor, config['methods'])}"
-        elif not config["decoders"].get(method["decoder"], {}).get("permute_labels", False):
-            yield (
-                f"config: evaluate.floor: the decoder {method['decoder']!r} of method {floor!r} "
-                "does not have permute_labels: true, so it is no floor"
-            )
-    yield from _judge_mistakes(config)
+    if floor is None:
+        return
+    method = methods.get(floor)
+    if method is None:
+        yield f"config: evaluate.floor: {_unknown('method', floor, methods)}"
+    elif not config["decoders"].get(method["decoder"], {}).get("permute_labels", False):
+        yield (
+            f"config: evaluate.floor: the decoder {method['decoder']!r} of method {floor!r} "
+            "does not have permute_labels: true, so it is no floor"
+        )
 
 
 _ALWAYS = ("kind", "dataset", "imagery_labels")
@@ -244,15 +283,14 @@ def _import_mistakes(config: Config, where: str, decoder: Config) -> Iterator[st
             yield f"{where}.{key}: model 'import' trains nothing, expected {usual!r}"
 
 
-def _method_mistakes(config: Config, name: str, method: Config) -> Iterator[str]:
-    """Names in one reconstruction method."""
-    where = f"config: methods.{name}"
+def _method_mistakes(config: Config, name: str) -> Iterator[str]:
+    """Names and settings of one reconstruction method."""
+    where, method = f"config: methods.{name}", config["methods"][name]
+    yield from search_mistakes(config, name, method)
     if method["decoder"] not in config["decoders"]:
         yield f"{where}.decoder: {_unknown('decoder', method['decoder'], config['decoders'])}"
     else:
         decoder = config["decoders"][method["decoder"]]
-        if decoder["model"] == "import" and method["layer_weights"] == "accuracy":
-            yield (f"{where}.layer_weights: accuracy, which imported features lack; expected equal")
         if decoder["n_units"] is not None:
             yield f"{where}.decoder: {method['decoder']!r} has n_units, but images need all units"
         if decoder["repetitions"] == "single":
@@ -272,16 +310,16 @@ def _method_mistakes(config: Config, name: str, method: Config) -> Iterator[str]
             yield f"{where}.sets: {_unknown('test set', key, test_sets)}"
 
 
-def _judge_mistakes(config: Config) -> Iterator[str]:
+def _judge_mistakes(config: Config, methods: Config) -> Iterator[str]:
     """Methods and ROIs of the page for raters."""
     judge = config.get("judge")
     if judge is None:
         return
     for name in judge["methods"]:
-        if name not in config["methods"]:
-            yield f"config: judge.methods: {_unknown('method', name, config['methods'])}"
+        if name not in methods:
+            yield f"config: judge.methods: {_unknown('method', name, methods)}"
         else:
             for roi in judge["rois"]:
-                known = config["methods"][name]["rois"]
+                known = methods[name]["rois"]
                 if roi not in known:
                     yield f"config: judge.rois: {_unknown(f'ROI of method {name}', roi, known)}"

@@ -14,6 +14,8 @@ from deeprecon.decode.settings import DEFAULTS
 from deeprecon.errors import InputError
 from deeprecon.sources import source_of
 
+AVERAGE = "sub-average"  # stands for the decoded features averaged over subjects
+
 
 @dataclass(frozen=True)
 class Target:
@@ -171,18 +173,20 @@ class Study:
         """Every file of reconstructions that the study asks for."""
         return [
             Target(subject, roi, name, stimuli)
-            for subject in self.subjects
+            for subject in [*self.subjects, AVERAGE]
             for name, method in self.methods.items()
+            if ("average" if subject == AVERAGE else "each") in method["subjects"]
             for roi in method["rois"]
             for stimuli in method["sets"]
         ]
 
-    def floor(self, stimuli: str) -> tuple[str, str] | None:
-        """(ROI, method) of the control that stands beside scores of a set, if there is one."""
+    def floor(self, subject: str, stimuli: str) -> Target | None:
+        """The control that stands beside a subject's scores of a set, if there is one."""
         name = self.config["evaluate"].get("floor")
-        if name is None or stimuli not in self.methods[name]["sets"]:
+        if name is None:
             return None
-        return self.methods[name]["rois"][0], name
+        control = Target(subject, self.methods[name]["rois"][0], name, stimuli)
+        return control if control in self.targets() else None
 
     def is_floor(self, method: str) -> bool:
         """Whether a method is the control itself; it has no ceiling."""

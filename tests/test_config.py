@@ -21,7 +21,7 @@ def changed(path, value):
     *parents, last = path.split("/")
     part = settings
     for key in parents:
-        part = part[key]
+        part = part.setdefault(key, {})
     if value is DELETE:
         del part[last]
     else:
@@ -33,7 +33,11 @@ DELETE = object()
 
 MISTAKES = [
     ("sead", 1, "config: unknown key 'sead'; did you mean 'seed'?"),
-    ("methods/all_layers/n_evaluation", 5, "config: methods.all_layers: unknown key"),
+    (
+        "methods/all_layers/n_iteration",
+        5,
+        "config: methods.all_layers: unknown key 'n_iteration'; did",
+    ),
     ("study", DELETE, "config: missing key 'study'"),
     ("methods/all_layers/layers", DELETE, "config: methods.all_layers: missing key 'layers'"),
     ("seed", "one", "config: seed: found 'one', expected integer"),
@@ -41,7 +45,7 @@ MISTAKES = [
     ("decoders/topk/alpha", "x", "config: decoders.topk.alpha: found 'x', expected number"),
     ("decoders/topk/alpha", 0, "config: decoders.topk.alpha: 0 is less than or equal to the min"),
     ("decoders/topk/n_voxels", 1.5, "config: decoders.topk.n_voxels: found 1.5, expected integer"),
-    ("image_size", 70, "config: image_size: 70 is not a multiple of 32"),
+    ("image_size", 70, "config: image_size: found 70, expected a multiple of 32"),
     ("subjects", [], "config: subjects: found 0 entries, expected 1 or more"),
     ("subjects", ["01"], "config: subjects.0: '01' does not match"),
     ("subjects", ["sub-01", "sub-01"], "config: subjects: ['sub-01', 'sub-01'] has non-unique"),
@@ -55,6 +59,77 @@ MISTAKES = [
     ("methods/all_layers/sets", ["train"], "config: methods.all_layers.sets: unknown test set"),
     ("methods/all_layers/decoder", "tokp", "config: methods.all_layers.decoder: unknown decoder"),
     ("methods/all_layers/prior", "dream", "config: methods.all_layers.prior: 'dream' is not one"),
+    (
+        "methods/all_layers/preset",
+        "2018",
+        "config: methods.all_layers.preset: '2018' is not one of",
+    ),
+    (
+        "methods/all_layers/momentum",
+        [0.9, 0.9],
+        "config: methods.all_layers.momentum: prior 'fourier' with 'lbfgsb' has no such setting",
+    ),
+    (
+        "methods/all_layers/preset",
+        "2019-dgn",
+        "config: methods.all_layers: prior 'generator' needs the key 'generator'; generators: none",
+    ),
+    (
+        "methods/all_layers/generator",
+        "own",
+        "config: methods.all_layers.generator: prior 'fourier' uses none",
+    ),
+    (
+        "methods/all_layers/start",
+        "noise",
+        "config: methods.all_layers.start 'noise' is of pixels: needs prior 'pixel'",
+    ),
+    (
+        "methods/all_layers/prior",
+        "command",
+        "config: methods.all_layers.command: goes with prior 'command', found prior 'command'",
+    ),
+    (
+        "methods/all_layers/subjects",
+        ["mean"],
+        "config: methods.all_layers.subjects.0: 'mean' is not one of",
+    ),
+    ("methods/all_layers/seeds", [-1], "config: methods.all_layers.seeds.0: -1 is less than"),
+    ("generators", {"g": {"kind": "fc8"}}, "config: generators.g.kind: 'fc8' is not one of"),
+    (
+        "generators",
+        {"g": {"kind": "trained"}},
+        "config: generators.g: kind 'trained' needs the key",
+    ),
+    (
+        "generators",
+        {"g": {"kind": "trained", "layer": "conv9"}},
+        "config: generators.g.layer: unknown layer 'conv9'; the study has stem",
+    ),
+    (
+        "generators",
+        {"g": {"kind": "relu7", "n_steps": 3}},
+        "config: generators.g.n_steps: kind 'relu7' has no such setting",
+    ),
+    (
+        "generators",
+        {"g": {"kind": "relu7"}},
+        "config: generators.g.kind: 'relu7' makes images of 256 pixels, of which 200 to 256",
+    ),
+    ("compute/device", "tpu", "config: compute.device: 'tpu' is not one of"),
+    ("network/nodes", {"a": "b"}, "config: network.nodes: 'efficientnet_lite0' is a network of"),
+    ("network/torchvision", "resnet18", "config: network.name: 'efficientnet_lite0' is a network"),
+    (
+        "network",
+        {"name": "mine", "torchvision": "resnet18", "layers": ["a"]},
+        "config: network: one's own network needs the key 'nodes'",
+    ),
+    (
+        "network",
+        {"name": "mine", "torchvision": "resnet18", "nodes": {"a": "relu"}, "layers": ["b"]},
+        "config: network.layers: unknown layer 'b'; known: a",
+    ),
+    ("network", {"name": "caffenet", "layers": ["conv1"]}, "config: network: 'caffenet' needs the"),
     ("evaluate/floor", "permuted", "config: evaluate.floor: unknown method 'permuted'; did you"),
     ("evaluate/floor", "all_layers", "config: evaluate.floor: the decoder 'topk' of method"),
     ("decoders/topk/n_voxels", 0, "config: decoders.topk.n_voxels: 0 is less than the minimum"),
@@ -133,10 +208,28 @@ def test_mistake_gives_one_clear_line(path, value, expected):
     assert all(len(line) < 250 for line in lines)
 
 
-@pytest.mark.parametrize("file", ["config.yaml", "config/smoke.yaml", "config/shen2019.yaml"])
+SHIPPED = [
+    "config.yaml", "config/smoke.yaml", "config/shen2019.yaml", "config/shen2019-imagery.yaml",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("file", SHIPPED)
 def test_shipped_studies_are_valid(file):
     settings = checked(yaml.safe_load((ROOT / file).read_text()), SCHEMA)
     assert settings["preprocess"]["delay"] == 4
+
+
+def test_the_study_of_2019_uses_what_the_paper_used():
+    """method.md (f): script 1 with the generator, scripts 2-7 without; subsets of Fig. 4."""
+    settings = checked(yaml.safe_load((ROOT / "config/shen2019.yaml").read_text()), SCHEMA)
+    methods = settings["methods"]
+    dgn, pixels = methods["dgn"]["settings"], methods["pixels"]["settings"]
+    assert (dgn["prior"], dgn["n_iterations"], dgn["scaling"]) == ("generator", 200, "sd")
+    assert (pixels["prior"], pixels["optimiser"]) == ("pixel", "lbfgsb")
+    assert len(methods["dgn"]["layers"]) == 19
+    names = ("pixels_1", "pixels_1_3", "pixels_1_5", "pixels_1_7")
+    assert [len(methods[name]["layers"]) for name in names] == [2, 8, 16, 18]
+    assert settings["resampling"] == "bicubic"
 
 
 def test_template_lacks_only_the_users_folders():
@@ -149,7 +242,7 @@ def test_template_lacks_only_the_users_folders():
 def test_defaults_come_from_the_schema_and_leave_the_users_settings_alone():
     before = deepcopy(DEMO)
     settings = checked(DEMO, SCHEMA)
-    assert settings["methods"]["all_layers"]["total_variation"] == 0.3
+    assert settings["methods"]["all_layers"]["settings"]["total_variation"] == 0.3
     assert before == DEMO
 
 

@@ -7,7 +7,7 @@ from deeprecon.config import checked
 from deeprecon.data.simulate.anatomy import epi_grid, regions
 from deeprecon.errors import InputError
 from deeprecon.sources import SIMULATED_MASKS
-from deeprecon.study import Study, Target
+from deeprecon.study import AVERAGE, Study, Target
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -39,9 +39,25 @@ def test_targets_decoders_and_layers():
     pairs = [("LVC", "topk"), ("HVC", "topk"), ("VC", "topk"), ("VC", "permuted")]
     assert study.decoded() == pairs
     assert study.layers_of("VC", "permuted") == study.layers
-    assert study.floor("shapes") == ("VC", "permuted_labels")
+    control = Target("sub-01", "VC", "permuted_labels", "shapes")
+    assert study.floor("sub-01", "shapes") == control
     assert study.is_floor("permuted_labels")
-    assert demo(evaluate={}).floor("shapes") is None
+    assert demo(evaluate={}).floor("sub-01", "shapes") is None
+
+
+def test_a_method_on_features_averaged_over_subjects():
+    methods = {"mean": demo().methods["low_layers"] | {"subjects": ["each", "average"]}}
+    study = demo(methods=methods, evaluate={})
+    who = [target.subject for target in study.targets() if target.set == "shapes"]
+    assert who == ["sub-01", AVERAGE]
+
+
+def test_averaged_features_have_a_floor_only_if_the_control_has_them():
+    assert demo().floor(AVERAGE, "shapes") is None
+    methods = dict(demo().methods)
+    methods["permuted_labels"] = methods["permuted_labels"] | {"subjects": ["average"]}
+    assert demo(methods=methods).floor(AVERAGE, "shapes").subject == AVERAGE
+    assert demo(methods=methods).floor("sub-01", "shapes") is None
 
 
 def test_only_the_layers_that_a_method_uses_are_decoded():

@@ -296,16 +296,22 @@ def read_stimuli(table: str | os.PathLike[str]) -> pd.DataFrame:
     return frame
 
 
-def load_images(table: pd.DataFrame, size: int) -> NDArray[np.uint8]:
+def load_images(table: pd.DataFrame, size: int, resampling: str = "area") -> NDArray[np.uint8]:
     """The images of a stimulus table as (n_stimuli, size, size, 3) uint8 RGB.
 
-    Non-square images keep their central square; transparent ones are laid on white; the size is
-    reached by area averaging (Pillow's BOX when shrinking, bicubic when enlarging).
+    Non-square images keep their central square; transparent ones are laid on white.
+
+    Parameters
+    ----------
+    table : of `read_stimuli`
+    size : side, pixels
+    resampling : area: averaging when shrinking, bicubic when enlarging; bicubic: always, as Shen et
+        al. 2019 (Pillow's, which smooths before it shrinks)
     """
-    return np.stack([_load_square(file, size) for file in table["file"]])
+    return np.stack([_load_square(file, size, resampling) for file in table["file"]])
 
 
-def _load_square(file: str, size: int) -> NDArray[np.uint8]:
+def _load_square(file: str, size: int, resampling: str) -> NDArray[np.uint8]:
     """One image: central square, RGB, resized."""
     with _picture(file) as image:
         rgba = image.convert("RGBA")
@@ -314,5 +320,6 @@ def _load_square(file: str, size: int) -> NDArray[np.uint8]:
     side = min(rgb.size)
     left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
     rgb = rgb.crop((left, top, left + side, top + side))
-    method = Image.Resampling.BOX if side >= size else Image.Resampling.BICUBIC
+    averaged = resampling == "area" and side >= size
+    method = Image.Resampling.BOX if averaged else Image.Resampling.BICUBIC
     return np.asarray(rgb.resize((size, size), method))

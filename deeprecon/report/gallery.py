@@ -55,3 +55,47 @@ def gallery(
                 scaled = Image.fromarray(image).resize((tile, tile), Image.Resampling.BICUBIC)
                 page.paste(scaled, (_MARGIN + label_width + c * (tile + _GAP), top))
     return page
+
+
+def grid(
+    rows: Sequence[tuple[str, Images, Sequence[str]]], title: str, tile: int = 64
+) -> Image.Image:
+    """Rows of pictures, each with a label, and with words above its pictures where it has any.
+
+    Parameters
+    ----------
+    rows : (label, (n, H, W, 3) uint8, a word for each picture or none)
+    title : printed above
+    tile : side of a picture, pixels
+    """
+    font, heading = ImageFont.load_default(size=13), ImageFont.load_default(size=18)
+    label_width = max(int(font.getlength(label)) for label, _, _ in rows) + 2 * _GAP
+    columns = max(len(images) for _, images, _ in rows)
+    heights = [tile + _GAP + (6 * _GAP if words else 0) for _, _, words in rows]
+    width = 2 * _MARGIN + label_width + columns * (tile + _GAP)
+    least = int(heading.getlength(title)) + 2 * _MARGIN
+    page = Image.new("RGB", (max(width, least), 2 * _MARGIN + 30 + sum(heights)), _PAPER)
+    draw = ImageDraw.Draw(page)
+    draw.text((_MARGIN, _MARGIN), title, _INK, heading)
+    bottom = _MARGIN + 30
+    for (label, images, words), height in zip(rows, heights, strict=True):
+        bottom += height
+        top = bottom - tile - _GAP
+        draw.text((_MARGIN, top + tile // 2), label, _FAINT, font, anchor="lm")
+        for c, image in enumerate(images):
+            left = _MARGIN + label_width + c * (tile + _GAP)
+            if words:
+                draw.text((left + tile // 2, top - _GAP), words[c], _INK, font, anchor="mb")
+            scaled = Image.fromarray(image).resize((tile, tile), Image.Resampling.BICUBIC)
+            page.paste(scaled, (left, top))
+    return page
+
+
+def stacked(pages: Sequence[Image.Image]) -> Image.Image:
+    """Pages one below the other."""
+    size = max(page.width for page in pages), sum(page.height for page in pages)
+    whole, top = Image.new("RGB", size, _PAPER), 0
+    for page in pages:
+        whole.paste(page, (0, top))
+        top += page.height
+    return whole

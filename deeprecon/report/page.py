@@ -52,6 +52,9 @@ def _data_uri(path: str | os.PathLike[str]) -> str:
 def build_page(
     settings: Mapping[str, Any],
     galleries: Mapping[str, str | os.PathLike[str]],
+    comparisons: Mapping[str, str | os.PathLike[str]],
+    losses: Mapping[str, str | os.PathLike[str]],
+    strips: Mapping[str, str | os.PathLike[str]],
     identification: str | os.PathLike[str],
     decoding: Mapping[str, str | os.PathLike[str]],
     scores: pd.DataFrame,
@@ -64,7 +67,7 @@ def build_page(
     Parameters
     ----------
     settings : of the study, printed whole
-    galleries : stimulus set -> PNG file
+    galleries, comparisons, losses, strips : stimulus set -> PNG file
     identification : PNG file of the plot
     decoding : what a plot shows -> PNG file
     scores : tidy table of all methods (`evaluate.table`)
@@ -84,6 +87,9 @@ def build_page(
         simulated=simulated,
         version=__version__,
         galleries=[(name, _data_uri(path)) for name, path in galleries.items()],
+        comparisons=[(name, _data_uri(path)) for name, path in comparisons.items()],
+        losses=[(name, _data_uri(path)) for name, path in losses.items()],
+        strips=[(name, _data_uri(path)) for name, path in strips.items()],
         identification=_data_uri(identification),
         decoding=[(text, _data_uri(path)) for text, path in decoding.items()],
         scores=_summary(scores),

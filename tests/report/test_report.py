@@ -140,7 +140,7 @@ def page(tmp_path):
     quality = {"sub-01": "quality_sub-01.html"}
     plots, tables = {"By layer": png, "By region": png}, {"Samples": sets, "Voxels": rois}
     return build_page(
-        settings, {"natural": png}, png, plots, SCORES, tables, quality, simulated=True
+        settings, *[{"natural": png}] * 4, png, plots, SCORES, tables, quality, simulated=True
     )
 
 
@@ -149,7 +149,7 @@ def test_page_is_whole_and_says_what_it_must(page):
     parser.feed(page)
     text = re.sub(r"\s+", " ", page)
     assert "No person was scanned" in text
-    assert page.count("data:image/png;base64,") == 4
+    assert page.count("data:image/png;base64,") == 7
     elsewhere = r"(src|href)=\"(?!data:|#|\.\./judge|quality_sub-01)"
     assert not re.search(elsewhere, page)
     assert text.count('<td class="text">pixel identification</td>') == 6  # one direction

@@ -1,3 +1,4 @@
+import re
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -8,12 +9,15 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 from deeprecon.config import checked
+from deeprecon.data.download import downloads
 from deeprecon.data.fmriprep import fmriprep_command
 from deeprecon.errors import InputError
+from deeprecon.features.layers import DOWNLOADS
 from deeprecon.machine import local_gpus, prepare_jobs
 from deeprecon.preprocess.samples import Cleaning
 from deeprecon.provenance import code_digest
-from deeprecon.study import Study
+from deeprecon.report.compare import comparisons
+from deeprecon.study import AVERAGE, Study
 
 prepare_jobs(workflow.basedir)
 
@@ -29,6 +33,8 @@ def _study() -> tuple[dict, Study]:
 
 
 config, study = _study()
+
+FEATURES = f"<results>/features/{config['network']['name']}"
 
 
 def code(script, *data):
@@ -239,29 +245,88 @@ def models_in(wildcards):
     ]
 
 
-def layer_accuracies(wildcards):
-    """The table of cross-validation of a method's decoder, if layers are weighted by it."""
+def image_settings():
+    """How stimuli become the images that networks see and scores compare."""
+    return {"size": config["image_size"], "resampling": config["resampling"]}
+
+
+def network_source():
+    """The file of weights of the study's network, the user's or a downloaded one."""
+    name, given = config["network"]["name"], config["network"].get("weights")
+    if given is None and DOWNLOADS.get(name):
+        return f"downloads/{downloads()[DOWNLOADS[name]].file}"
+    return [] if given in (None, "random") else given
+
+
+def network_weights():
+    """The torch file of the network's weights, if it does not come with a package."""
+    return f"{FEATURES}/weights.pt" if network_source() else []
+
+
+def generators_that(condition):
+    """Pattern of the names of the generators whose settings fulfil a condition."""
+    names = [name for name, given in config["generators"].items() if condition(given)]
+    return "|".join(names) or "(?!)"
+
+
+def generator_source(name):
+    """The file of weights of a published generator."""
+    given = config["generators"][name]
+    return given.get("weights", f"downloads/{downloads()['generators'].file}")
+
+
+def latent_bounds(name):
+    """The file of upper bounds of a published generator's latents, if one is to be read."""
+    given = config["generators"][name]
+    upper = given.get("upper", f"{given['kind']}_upper")
+    if isinstance(upper, str) and upper in downloads():
+        return f"downloads/{downloads()[upper].file}"
+    return upper if isinstance(upper, str) and "upper" in given else []
+
+
+def generator_of(wildcards):
+    """The generator of a method, if its prior is one."""
+    name = study.methods[wildcards.method].get("generator")
+    return f"<results>/generators/{name}.pt" if name else []
+
+
+def target_files(wildcards):
+    """Decoded features of a method's layers, of a subject or averaged over subjects."""
     method = study.methods[wildcards.method]
-    if method["layer_weights"] != "accuracy":
+    who = "average" if wildcards.subject == AVERAGE else wildcards.subject
+    folder = f"<results>/decoded/{who}/{wildcards.roi}/{method['decoder']}"
+    return [f"{folder}/{wildcards.set}/{layer}.h5" for layer in method["layers"]]
+
+
+def layer_accuracies(wildcards):
+    """Tables of cross-validation of a method's decoder, if layers are weighted by it."""
+    method = study.methods[wildcards.method]
+    if method["settings"]["layer_weights"] != "accuracy":
         return []
-    where = f"{wildcards.subject}/{wildcards.roi}/{method['decoder']}"
-    return f"<results>/decoded/{where}/cross_validation.tsv"
+    who = study.subjects if wildcards.subject == AVERAGE else [wildcards.subject]
+    return expand(
+        f"<results>/decoded/{{subject}}/{wildcards.roi}/{method['decoder']}/cross_validation.tsv",
+        subject=who,
+    )
 
 
-def search_settings(method):
+def search_settings(wildcards):
     """Settings of a method that the search for an image depends on."""
-    other = ("decoder", "rois", "sets")
-    return {
-        key: value for key, value in study.methods[method].items() if key not in other
-    }
+    method = study.methods[wildcards.method]
+    return {key: method[key] for key in ("layers", "seed", "settings")}
+
+
+def reconstruction_memory():
+    """MB for a reconstruction job: large images in a large network need the most."""
+    return 4000 if config["image_size"] < 200 else 16000
 
 
 def floor_files(wildcards):
     """Stimulus set -> control reconstructions that stand beside those of a method."""
     sets = study.methods[wildcards.method]["sets"]
-    controls = {name: study.floor(name) for name in sets}
+    controls = {name: study.floor(wildcards.subject, name) for name in sets}
     return {
-        name: f"<results>/recon/{wildcards.subject}/{'/'.join(control)}/{name}.h5"
+        name: f"<results>/recon/{control.subject}/{control.roi}/{control.method}/{name}.h5"
         for name, control in controls.items()
         if control is not None
     }
@@ -296,20 +361,35 @@ def shown_sets():
 
 
 def gallery_rows(name):
-    """(label, path without suffix) of each row of a set's gallery; ceilings come first."""
+    """(label, method, path without suffix) of each kind of picture of a set; ceilings first."""
     targets = [target for target in study.targets() if target.set == name]
     methods = dict.fromkeys(t.method for t in targets if not study.is_floor(t.method))
     ceilings = [
-        (f"true features, {method}", f"<results>/ceiling/{method}/{name}")
+        ("true features", method, f"<results>/ceiling/{method}/{name}")
         for method in methods
     ]
     return ceilings + [
-        (
-            f"{t.subject} {t.roi}, {t.method}",
-            f"<results>/recon/{t.subject}/{t.roi}/{t.method}/{name}",
-        )
-        for t in targets
+        (f"{t.subject} {t.roi}", t.method, recon_path(t)) for t in targets
     ]
+
+
+def recon_path(target):
+    """Where the reconstructions of a target are, without suffix."""
+    return f"<results>/recon/{target.subject}/{target.roi}/{target.method}/{target.set}"
+
+
+def comparison_rows(name):
+    """(title, [(label, path of reconstructions)]) of each comparison of a set."""
+    found = comparisons(study.methods, study.targets(), name)
+    return [
+        (one.title, [(label, f"{recon_path(t)}.h5") for label, t in one.rows])
+        for one in found
+    ]
+
+
+def compared_sets():
+    """Sets in which there is something to compare."""
+    return [name for name in shown_sets() if comparison_rows(name)]
 
 
 def final_files():

@@ -62,7 +62,7 @@ if study.simulated:
             code=code("simulate_brain"),
             study=config["study"],
             sets=list(study.sets),
-            size=config["image_size"],
+            image=image_settings(),
             brain=brain_settings(),
             seed=config["seed"],
         script:

@@ -13,6 +13,7 @@ rule evaluate:
             f"<results>/stimuli/{name}.tsv"
             for name in study.methods[wildcards.method]["sets"]
         ],
+        weights=network_weights(),
     output:
         scores="<results>/evaluation/{subject}/{roi}/{method}.tsv",
     log:
@@ -20,16 +21,15 @@ rule evaluate:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=reconstruction_memory(),
     params:
         code=code("evaluate"),
         study=config["study"],
         sets=lambda wildcards: study.methods[wildcards.method]["sets"],
         floor=lambda wildcards: list(floor_files(wildcards)),
         ceiling=lambda wildcards: list(ceiling_files(wildcards)),
-        network=config["network"]["name"],
-        layers=study.layers,
-        size=config["image_size"],
+        network=config["network"],
+        image=image_settings(),
         n_permutations=config["evaluate"]["n_permutations"],
         n_bootstrap=config["evaluate"]["n_bootstrap"],
         seed=config["seed"],

@@ -1,11 +1,9 @@
 # Features of the stimuli: what decoders learn to predict and reconstructions must match.
 
-FEATURES = f"<results>/features/{config['network']['name']}"
-
-
 rule features:
     input:
         table="<results>/stimuli/{set}.tsv",
+        weights=network_weights(),
     output:
         layers=[f"{FEATURES}/{{set}}/{layer}.h5" for layer in study.layers],
     log:
@@ -18,9 +16,8 @@ rule features:
     params:
         code=code("features"),
         study=config["study"],
-        network=config["network"]["name"],
-        layers=study.layers,
-        size=config["image_size"],
+        network=config["network"],
+        image=image_settings(),
     script:
         "../scripts/features.py"
 
@@ -51,6 +48,7 @@ rule feature_statistics:
         layers=[f"{FEATURES}/train/{layer}.h5" for layer in study.layers],
     output:
         statistics=f"{FEATURES}/statistics.h5",
+        table=f"{FEATURES}/statistics.tsv",
     log:
         "<results>/logs/feature_statistics.log",
     conda:
@@ -60,6 +58,7 @@ rule feature_statistics:
     params:
         code=code("feature_statistics"),
         study=config["study"],
+        network=config["network"]["name"],
         layers=study.layers,
     script:
         "../scripts/feature_statistics.py"

@@ -5,7 +5,7 @@ rule gallery:
     input:
         table="<results>/stimuli/{set}.tsv",
         recon=lambda wildcards: [
-            f"{path}.h5" for _, path in gallery_rows(wildcards.set)
+            f"{path}.h5" for _, _, path in gallery_rows(wildcards.set)
         ],
     output:
         figure=report(
@@ -21,14 +21,82 @@ rule gallery:
     params:
         code=code("gallery"),
         study=config["study"],
-        rows=lambda wildcards: gallery_rows(wildcards.set),
+        rows=lambda wildcards: [
+            f"{label}, {method}" for label, method, _ in gallery_rows(wildcards.set)
+        ],
         shown=lambda wildcards: (
             "imagined" if study.imagined(wildcards.set) else "presented"
         ),
         simulated=study.simulated,
-        size=config["image_size"],
+        image=image_settings(),
     script:
         "../scripts/gallery.py"
+
+
+rule comparison:
+    input:
+        table="<results>/stimuli/{set}.tsv",
+        recon=lambda wildcards: [
+            path for _, rows in comparison_rows(wildcards.set) for _, path in rows
+        ],
+    output:
+        figure=report(
+            "<results>/report/comparison_{set}.png",
+            caption="../report/comparison.rst",
+            category="Reconstructions",
+            labels={"set": "{set}"},
+        ),
+    log:
+        "<results>/logs/comparison/{set}.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code("comparison"),
+        study=config["study"],
+        rows=lambda wildcards: [
+            (title, [label for label, _ in rows])
+            for title, rows in comparison_rows(wildcards.set)
+        ],
+        shown=lambda wildcards: (
+            "imagined" if study.imagined(wildcards.set) else "presented"
+        ),
+        simulated=study.simulated,
+        image=image_settings(),
+    script:
+        "../scripts/comparison.py"
+
+
+rule search_figures:
+    input:
+        recon=lambda wildcards: [
+            f"{path}.h5" for _, _, path in gallery_rows(wildcards.set)
+        ],
+    output:
+        losses=report(
+            "<results>/report/losses_{set}.png",
+            caption="../report/losses.rst",
+            category="Reconstructions",
+            labels={"set": "{set}"},
+        ),
+        strips=report(
+            "<results>/report/strips_{set}.png",
+            caption="../report/strips.rst",
+            category="Reconstructions",
+            labels={"set": "{set}"},
+        ),
+    log:
+        "<results>/logs/search_figures/{set}.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code("search_figures"),
+        study=config["study"],
+        rows=lambda wildcards: [
+            (label, method) for label, method, _ in gallery_rows(wildcards.set)
+        ],
+        simulated=study.simulated,
+    script:
+        "../scripts/search_figures.py"
 
 
 rule plots:
@@ -73,6 +141,9 @@ rule plots:
 rule page:
     input:
         galleries=expand("<results>/report/gallery_{set}.png", set=shown_sets()),
+        comparisons=expand("<results>/report/comparison_{set}.png", set=compared_sets()),
+        losses=expand("<results>/report/losses_{set}.png", set=shown_sets()),
+        strips=expand("<results>/report/strips_{set}.png", set=shown_sets()),
         layers="<results>/report/decoding_by_layer.png",
         regions="<results>/report/decoding_by_region.png",
         repetitions="<results>/report/decoding_by_repetitions.png",
@@ -94,6 +165,7 @@ rule page:
         settings=config,
         subjects=study.subjects,
         sets=shown_sets(),
+        compared=compared_sets(),
         simulated=study.simulated,
     script:
         "../scripts/page.py"

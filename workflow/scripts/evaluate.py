@@ -9,7 +9,7 @@ from deeprecon.atomic import replacing
 from deeprecon.data.stimuli import load_images, read_stimuli
 from deeprecon.evaluate.table import evaluate_set, feature_identification_rows
 from deeprecon.features.extract import extract
-from deeprecon.features.networks import load
+from deeprecon.features.networks import of_settings
 from deeprecon.reconstruct.store import read_images
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     limit_torch_threads(snakemake)
     params, files, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
-    network = load(params.network)
+    network = of_settings(params.network, files.weights or None)
     floors = dict(zip(params.floor, files.floor, strict=True))
     ceilings = dict(zip(params.ceiling, files.ceiling, strict=True))
     tables = []
@@ -26,13 +26,13 @@ with job(snakemake):
         stimuli = read_stimuli(table)
         ids = list(stimuli["stimulus_id"])
         images: dict[str, Any] = {
-            "true": load_images(stimuli, params.size),
+            "true": load_images(stimuli, **params.image),
             "recon": read_images(recon, ids),
             "floor": read_images(floors[name], ids) if name in floors else None,
             "ceiling": read_images(ceilings[name], ids) if name in ceilings else None,
         }
         features: dict[str, Any] = {
-            key: None if part is None else extract(network, part, params.layers)
+            key: None if part is None else extract(network, part, params.network["layers"])
             for key, part in images.items()
         }
         settings: dict[str, Any] = {

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 from _job import job, limit_torch_threads
 
 from deeprecon.data.stimuli import load_images, read_stimuli
-from deeprecon.features.extract import extract
-from deeprecon.features.networks import load
-from deeprecon.features.store import write_features
+from deeprecon.features.extract import extract_to_files
+from deeprecon.features.networks import of_settings
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
@@ -16,12 +15,16 @@ with job(snakemake) as attributes:
     limit_torch_threads(snakemake)
     params = snakemake.params
     stimuli = read_stimuli(snakemake.input.table)
-    network = load(params.network)
-    features = extract(network, load_images(stimuli, params.size), params.layers)
+    network = of_settings(params.network, snakemake.input.weights or None)
     attributes |= {
-        "network": params.network,
+        "network": params.network["name"],
         "weights_sha256": network.weights_sha256,
         "preprocessing": network.preprocessing,
     }
-    for layer, path in zip(params.layers, snakemake.output.layers, strict=True):
-        write_features(path, features[layer], list(stimuli["stimulus_id"]), attributes)
+    extract_to_files(
+        network,
+        load_images(stimuli, **params.image),
+        dict(zip(params.network["layers"], snakemake.output.layers, strict=True)),
+        list(stimuli["stimulus_id"]),
+        attributes,
+    )

@@ -16,10 +16,9 @@ with job(snakemake):
     params = snakemake.params
     stimuli = read_stimuli(snakemake.input.table)
     ids = list(stimuli["stimulus_id"])
-    labels = [label for label, _ in params.rows]
-    files = zip(labels, snakemake.input.recon, strict=True)
+    files = zip(params.rows, snakemake.input.recon, strict=True)
     rows = [(label, read_images(path, ids)) for label, path in files]
     data = "simulated brain data" if params.simulated else "brain data"
     title = f"{snakemake.wildcards.set}: all {len(ids)} images, {data}"
     with replacing(snakemake.output.figure) as temporary:
-        gallery(load_images(stimuli, params.size), rows, title, params.shown).save(temporary)
+        gallery(load_images(stimuli, **params.image), rows, title, params.shown).save(temporary)

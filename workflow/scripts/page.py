@@ -19,6 +19,9 @@ with job(snakemake):
     page = build_page(
         settings=params.settings,
         galleries=dict(zip(params.sets, files.galleries, strict=True)),
+        comparisons=dict(zip(params.compared, files.comparisons, strict=True)),
+        losses=dict(zip(params.sets, files.losses, strict=True)),
+        strips=dict(zip(params.sets, files.strips, strict=True)),
         identification=files.identification,
         decoding={
             "Accuracy by layer": files.layers,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 with job(snakemake) as attributes:
     params = snakemake.params
     stimuli = {
-        name: load_images(read_stimuli(table), params.size)
+        name: load_images(read_stimuli(table), **params.image)
         for name, table in zip(params.sets, snakemake.input.tables, strict=True)
     }
     simulate_brain(

@@ -1,0 +1,13 @@
+"""Download one file of the table of outside files and check its hash."""
+
+from typing import TYPE_CHECKING
+
+from _job import job
+
+from deeprecon.data.download import downloads, fetch
+
+if TYPE_CHECKING:
+    from snakemake.script import snakemake
+
+with job(snakemake):
+    fetch(downloads()[snakemake.params.name], snakemake.output.file)
