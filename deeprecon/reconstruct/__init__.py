@@ -1,12 +1,1 @@
-"""From features to images."""
-
-from typing import Any
-
-
-def __getattr__(name: str) -> Any:
-    """`deeprecon.reconstruct.reconstruct`, loaded when asked for: importing torch takes seconds."""
-    if name == "reconstruct":
-        from deeprecon.reconstruct.invert import reconstruct
-
-        return reconstruct
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+"""From features to images: `invert.reconstruct` puts all parts together."""

@@ -55,21 +55,23 @@ def reproducible(precision: str) -> Iterator[None]:
     before = (
         torch.get_float32_matmul_precision(),
         torch.backends.cudnn.allow_tf32,
-        torch.backends.cudnn.deterministic,
+        torch.are_deterministic_algorithms_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
     )
     tf32 = precision == "tf32"
-    _set_numerics("high" if tf32 else "highest", tf32, True)
+    _set_numerics("high" if tf32 else "highest", tf32, True, False)
     try:
         yield
     finally:
         _set_numerics(*before)
 
 
-def _set_numerics(matmul: str, tf32: bool, deterministic: bool) -> None:
-    """Set torch's switches."""
+def _set_numerics(matmul: str, tf32: bool, deterministic: bool, fill: bool) -> None:
+    """Set torch's switches; it warns of an algorithm that has no deterministic version."""
     torch.set_float32_matmul_precision(matmul)
     torch.backends.cudnn.allow_tf32 = tf32
-    torch.backends.cudnn.deterministic = deterministic
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
 
 
 def in_batches(run: Callable[[slice], Part], n: int, batch_size: int) -> list[Part]:

@@ -151,7 +151,8 @@ def test_files_carry_where_they_come_from(smoke_study):
 
 def score(table, method, name, metric="pixel_identification"):
     rows = table[
-        (table["method"] == method) & (table["set"] == name) & (table["metric"] == metric)
+        (table["roi"] == "VC") & (table["method"] == method)
+        & (table["set"] == name) & (table["metric"] == metric)
         & (table["stimulus_id"] == "all") & (table["direction"] != "true")
     ]  # fmt: skip
     assert len(rows) == 1
@@ -245,7 +246,7 @@ def test_a_decoder_setting_runs_that_decoder_and_what_follows(smoke_study, edit)
     edit("config/smoke.yaml", "n_voxels: 80, alpha: 100}", "n_voxels: 80, alpha: 50}")
     assert rerun(smoke_study) == AFTER_DECODING | DECODING
     jobs = snakemake(smoke_study, "-n", "--cores", "2", *STUDY).stdout
-    assert re.search(r"^decode +2$", jobs, flags=re.M)  # two layers; the control's stay
+    assert re.search(r"^decode +4$", jobs, flags=re.M)  # layers x ROIs; the control's stay
 
 
 def test_an_evaluation_setting_runs_evaluation_and_report(smoke_study, edit):
