@@ -105,7 +105,9 @@ def torch_file(path: PathLike, data: bytes | None = None) -> Any:
     try:
         source = path if data is None else io.BytesIO(data)
         return torch.load(source, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.PickleError) as error:
+        if isinstance(error, OSError) and error.filename:  # the system's, not torch's
+            raise
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable torch file of weights ({why})") from None
 
