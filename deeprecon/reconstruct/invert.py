@@ -247,7 +247,7 @@ class _Search:
             else y[rows]
             for layer, y in self.targets.items()
         }
-        tensors = {layer: torch.as_tensor(y, device=self.device) for layer, y in batch.items()}
+        tensors = {layer: _channels_last(y, self.device) for layer, y in batch.items()}
         return FeatureLoss(self.network, tensors, self.centres, loss, self.weights)
 
     def _start(self, start: int, rows: slice) -> Tensor:
@@ -335,6 +335,12 @@ class _Search:
 def _seed(seed: int, start: int, row: int) -> int:
     """A seed of its own for each image and start."""
     return int(np.random.SeedSequence([seed, start, row]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _channels_last(features: Array, device: torch.device) -> Tensor:
+    """Features as they lie in the network, so that differences need no reordering."""
+    y = torch.as_tensor(features, device=device)
+    return y.contiguous(memory_format=torch.channels_last) if y.ndim == 4 else y
 
 
 def _raw(images: Tensor) -> Tensor:

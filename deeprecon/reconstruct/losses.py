@@ -16,9 +16,14 @@ Distance = Callable[[Tensor], Tensor]
 """Features found (n, *unit_shape) -> (n,), the targets being known."""
 
 
+def _total(values: Tensor) -> Tensor:
+    """Sum over units, (n,); without flattening, which would copy what lies channels last."""
+    return values.sum(dim=tuple(range(1, values.ndim)))
+
+
 def squared(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
     """`|found - target|^2`, summed over units: Shen et al. 2019."""
-    return lambda found: (found - target).flatten(1).square().sum(1)
+    return lambda found: _total((found - target).square())
 
 
 def relative(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
@@ -27,21 +32,21 @@ def relative(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
     With the training mean as centre, layers count by what varies between images and not by their
     mean activity, and the mean features would score 1.
     """
-    power = (target - centre).flatten(1).square().sum(1)
-    return lambda found: (found - target).flatten(1).square().sum(1) / power
+    power = _total((target - centre).square())
+    return lambda found: _total((found - target).square()) / power
 
 
 def correlation(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
     """1 - Pearson correlation over units, both less the training mean; free of scale."""
     wanted = _unit(target - centre)
-    return lambda found: 1 - (_unit(found - centre) * wanted).sum(1)
+    return lambda found: 1 - _total(_unit(found - centre) * wanted)
 
 
 def _unit(features: Tensor) -> Tensor:
-    """Features less their mean over units, as vectors of length 1: (n, n_units)."""
-    flat = features.flatten(1)
-    flat = flat - flat.mean(1, keepdim=True)
-    return flat / flat.norm(dim=1, keepdim=True).clamp_min(1e-20)
+    """Features (n, *unit_shape) less their mean over units, as vectors of length 1."""
+    axes = tuple(range(1, features.ndim))
+    rest = features - features.mean(axes, keepdim=True)
+    return rest / rest.square().sum(axes, keepdim=True).sqrt().clamp_min(1e-20)
 
 
 def dists(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
@@ -55,7 +60,7 @@ def dists(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
     axes = tuple(range(2, target.ndim)) or (1,)
     mean = target.mean(axes, keepdim=True)
     varies = (target - mean).square().mean(axes, keepdim=True)
-    norm = target.flatten(1).square().sum(1)
+    norm = _total(target.square())
     small = 1e-6
 
     def distance(found: Tensor) -> Tensor:
@@ -65,7 +70,7 @@ def dists(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
         s1 = (2 * own * mean + small) / (own.square() + mean.square() + small)
         s2 = (2 * together + small) / (own_varies + varies + small)
         alike = ((a * s1 + b * s2) / (a + b)).flatten(1).mean(1)
-        return -4 * alike + (found - target).flatten(1).square().sum(1) / norm
+        return -4 * alike + _total((found - target).square()) / norm
 
     return distance
 
@@ -96,6 +101,6 @@ def total_variation(images: Tensor) -> Tensor:
 
 def norm_weights(targets: dict[str, Tensor]) -> dict[str, Tensor]:
     """`1 / |y_l|^2` of each layer and image, divided by their sum over layers: Shen et al. 2019."""
-    inverse = {layer: 1 / y.flatten(1).square().sum(1) for layer, y in targets.items()}
+    inverse = {layer: 1 / _total(y.square()) for layer, y in targets.items()}
     total = torch.stack(list(inverse.values())).sum(0)
     return {layer: value / total for layer, value in inverse.items()}

@@ -230,7 +230,7 @@ def test_a_comment_or_docstring_runs_nothing(smoke_study, edit):
 
 
 def test_a_changed_loss_runs_reconstruction_and_what_follows(smoke_study, edit):
-    old = "return lambda found: (found - target).flatten(1).square().sum(1) / power"
+    old = "return lambda found: _total((found - target).square()) / power"
     edit("deeprecon/reconstruct/losses.py", old, old.replace("square", "abs"))
     assert rerun(smoke_study) == AFTER_RECONSTRUCTION | {"reconstruct", "reconstruct_true"}
 
