@@ -242,7 +242,7 @@ def test_template_lacks_only_the_users_folders():
 def test_defaults_come_from_the_schema_and_leave_the_users_settings_alone():
     before = deepcopy(DEMO)
     settings = checked(DEMO, SCHEMA)
-    assert settings["methods"]["all_layers"]["settings"]["total_variation"] == 0.3
+    assert settings["methods"]["all_layers"]["settings"]["loss"] == "correlation"
     assert before == DEMO
 
 

@@ -35,7 +35,7 @@ def test_runs_sets_and_their_places():
 def test_targets_decoders_and_layers():
     study = demo()
     assert Target("sub-01", "HVC", "all_layers", "letters") in study.targets()
-    assert len(study.targets()) == 20
+    assert len(study.targets()) == 21
     pairs = [("LVC", "topk"), ("HVC", "topk"), ("VC", "topk"), ("VC", "permuted")]
     assert study.decoded() == pairs
     assert study.layers_of("VC", "permuted") == study.layers

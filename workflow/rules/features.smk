@@ -1,5 +1,6 @@
 # Features of the stimuli: what decoders learn to predict and reconstructions must match.
 
+
 rule features:
     input:
         table="<results>/stimuli/{set}.tsv",

@@ -10,9 +10,9 @@ rule download:
         "downloads/logs/{file}.log",
     wildcard_constraints:
         file="|".join(map(re.escape, DOWNLOADED)),
+    localrule: True
     conda:
         "../../envs/torch.yaml"
-    localrule: True
     params:
         code=code("download", "deeprecon/data/downloads.tsv"),
         study="n/a",
