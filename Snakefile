@@ -37,6 +37,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/decode.smk"
 include: "workflow/rules/reconstruct.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/validity.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/report.smk"
 

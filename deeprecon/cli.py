@@ -2,6 +2,7 @@
 
 deeprecon bdata info FILE [--json]
 deeprecon decoded export STUDY OUTPUT [--decoder NAME] [--format bdpy]
+deeprecon archive STUDY OUTPUT.zip [--author NAME] [--license ADDRESS]
 """
 
 import argparse
@@ -16,6 +17,7 @@ import numpy as np
 from deeprecon.data.bdata import VOXELS, BData, read_bdata
 from deeprecon.decode.export import export_decoded
 from deeprecon.errors import InputError
+from deeprecon.report.crate import archive
 
 _N_SHOWN = 5
 
@@ -63,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
         help="bdpy: a MATLAB v7.3 file for each stimulus, as bdpy.dataform.DecodedFeatures reads",
     )
     export.set_defaults(run=_decoded_export)
+    crate = kinds.add_parser("archive", help="a finished study as an RO-Crate, to deposit")
+    crate.add_argument("study", type=Path, help="folder of a study's results, results/<study>")
+    crate.add_argument("output", type=Path, help="zip file to write")
+    crate.add_argument("--author", help="name of whoever answers for it")
+    crate.add_argument("--license", help="address of the licence of its contents")
+    crate.set_defaults(run=_archive)
     return parser
 
 
@@ -70,6 +78,12 @@ def _bdata_info(arguments: argparse.Namespace) -> None:
     """Print what a BData file has in it."""
     found = describe(read_bdata(arguments.file))
     print(json.dumps(found, indent=2) if arguments.json else _table(arguments.file, found))
+
+
+def _archive(arguments: argparse.Namespace) -> None:
+    """Write the RO-Crate of a study."""
+    n_files = archive(arguments.study, arguments.output, arguments.author, arguments.license)
+    print(f"{arguments.output}: {n_files} files")
 
 
 def _decoded_export(arguments: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -32,6 +33,22 @@ def stamp(study: str, rule: str, settings: object, subject: str = "n/a") -> dict
         "software": f"deeprecon {__version__}",
         "config_digest": digest(settings),
     }
+
+
+def commit() -> str:
+    """The commit of the code that runs, with "-dirty" if files differ from it."""
+    command = ["git", "-C", str(_PACKAGE.parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "unknown: no git"
+    return done.stdout.strip() or "unknown: not a clone"
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def code_digest(script: str | Path, *data: str | Path) -> str:

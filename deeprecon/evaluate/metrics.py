@@ -10,15 +10,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import rgb2gray
-from skimage.metrics import structural_similarity
 
 from deeprecon.errors import InputError
 
 Fixed = Literal["recon", "true"]
+Groups = Sequence[Hashable] | None
 
-SSIM_SIGMA = 1.5  # pixels; with skimage's truncation at 3.5 sigma the window is 11 pixels wide
-SSIM_WINDOW = 11
 CHUNK_UNITS = 65_536  # bounds the float64 copies when features have millions of units
 
 
@@ -34,7 +31,7 @@ def _check_scale(name: str, images: NDArray) -> None:
         )
 
 
-def _check_images(true: NDArray, recon: NDArray) -> None:
+def check_images(true: NDArray, recon: NDArray) -> None:
     """Refuse two sets of images that are not (n, H, W, 3), of one shape and on one scale."""
     if true.shape != recon.shape:
         raise InputError(
@@ -70,51 +67,9 @@ def pixel_correlation(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
     >>> pixel_correlation(image, 255 - image)
     array([-1.])
     """
-    _check_images(true, recon)
+    check_images(true, recon)
     pairs = zip(true, recon, strict=True)
     return np.array([similarity_matrix(a[None], b[None])[0, 0] for a, b in pairs])
-
-
-def ssim(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
-    """Structural similarity of the grey images, at their own resolution.
-
-    Wang et al. (2004) with a Gaussian window of sigma 1.5 pixels, through scikit-image's
-    `structural_similarity` on `rgb2gray`, as MindEye calls it. Published values of "SSIM" come
-    from other window shapes, colour handling and image sizes too, and are not comparable.
-
-    Parameters
-    ----------
-    true, recon : (n, H, W, 3) arrays, 0-255
-        Height and width of at least 11 pixels.
-
-    Returns
-    -------
-    (n,) array
-        1 for equal images.
-
-    Raises
-    ------
-    InputError
-        If shapes differ, images are smaller than the window, or values are not 0-255.
-    """
-    _check_images(true, recon)
-    if min(true.shape[1:3]) < SSIM_WINDOW:
-        raise InputError(
-            f"images have shape {true.shape}, SSIM needs height and width of at least {SSIM_WINDOW}"
-        )
-    return np.array(
-        [
-            structural_similarity(
-                rgb2gray(a / 255.0),
-                rgb2gray(b / 255.0),
-                gaussian_weights=True,
-                sigma=SSIM_SIGMA,
-                use_sample_covariance=False,
-                data_range=1.0,
-            )
-            for a, b in zip(true, recon, strict=True)
-        ]
-    )
 
 
 def similarity_matrix(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
@@ -165,7 +120,7 @@ def similarity_matrix(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
 
 
 def identification_pairs(
-    similarity: NDArray, fixed: Fixed = "recon", groups: Sequence[Hashable] | None = None
+    similarity: NDArray, fixed: Fixed = "recon", groups: Groups = None
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which competitor loses to which own image, and which pairs compete at all.
 
@@ -197,7 +152,7 @@ def identification_pairs(
 
 
 def two_way_identification(
-    similarity: NDArray, fixed: Fixed = "recon", groups: Sequence[Hashable] | None = None
+    similarity: NDArray, fixed: Fixed = "recon", groups: Groups = None
 ) -> NDArray[np.float64]:
     """Share of competitors that each image's own partner beats; chance is 0.5.
 

@@ -6,7 +6,7 @@ images, so that a binomial test over comparisons is far too liberal.
 
 import itertools
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.metrics import Fixed, identification_pairs
+from deeprecon.evaluate.metrics import Fixed, Groups, identification_pairs
 
 Method = Literal["BCa", "percentile"]
 
@@ -52,9 +52,7 @@ class Interval:
     high: float
 
 
-def _score_of_pairing(
-    similarity: NDArray, fixed: Fixed, groups: Sequence[Hashable] | None
-) -> NDArray[np.float64]:
+def _score_of_pairing(similarity: NDArray, fixed: Fixed, groups: Groups) -> NDArray[np.float64]:
     """Two-way score of fixed image j if its own partner were image i, as element [i, j]."""
     _, competes = identification_pairs(similarity, fixed, groups)
     columns = similarity if fixed == "recon" else similarity.T
@@ -72,7 +70,7 @@ def permutation_test(
     n_permutations: int = 9999,
     seed: int = 0,
     fixed: Fixed = "recon",
-    groups: Sequence[Hashable] | None = None,
+    groups: Groups = None,
 ) -> PermutationResult:
     """Test mean two-way identification by shuffling which reconstruction belongs to which image.
 
@@ -150,7 +148,7 @@ def _bca_levels(
 def _bootstrap(
     statistic: Callable[[NDArray], NDArray],
     n: int,
-    groups: Sequence[Hashable] | None,
+    groups: Groups,
     n_resamples: int,
     confidence: float,
     seed: int,
@@ -190,7 +188,7 @@ def bootstrap_ci(
     confidence: float = 0.95,
     seed: int = 0,
     method: Method = "BCa",
-    groups: Sequence[Hashable] | None = None,
+    groups: Groups = None,
 ) -> Interval:
     """Bootstrap confidence interval of the mean over images.
 
@@ -237,7 +235,7 @@ def bootstrap_identification_ci(
     confidence: float = 0.95,
     seed: int = 0,
     fixed: Fixed = "recon",
-    groups: Sequence[Hashable] | None = None,
+    groups: Groups = None,
     method: Method = "BCa",
 ) -> Interval:
     """Bootstrap confidence interval of mean two-way identification, over images.

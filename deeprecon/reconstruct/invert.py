@@ -17,8 +17,8 @@ from deeprecon.features.statistics import LayerStatistics
 from deeprecon.reconstruct.compute import Compute, device_of, in_batches, reproducible
 from deeprecon.reconstruct.image_descent import ImageDescent, Smoothing
 from deeprecon.reconstruct.lbfgsb import LBFGSB
-from deeprecon.reconstruct.losses import total_variation
-from deeprecon.reconstruct.objective import FeatureLoss
+from deeprecon.reconstruct.losses import FROM_THE_MEAN, total_variation
+from deeprecon.reconstruct.objective import FeatureLoss, refuse_means
 from deeprecon.reconstruct.optimise import AdamW, LatentDescent, Optimiser
 from deeprecon.reconstruct.presets import PRESETS, Settings
 from deeprecon.reconstruct.priors import FourierPrior, PixelPrior, Prior
@@ -248,7 +248,10 @@ class _Search:
             for layer, y in self.targets.items()
         }
         tensors = {layer: _channels_last(y, self.device) for layer, y in batch.items()}
-        return FeatureLoss(self.network, tensors, self.centres, loss, self.weights)
+        distance = FeatureLoss(self.network, tensors, self.centres, loss, self.weights)
+        if self.settings.loss in FROM_THE_MEAN:
+            refuse_means(tensors, self.centres)
+        return distance
 
     def _start(self, start: int, rows: slice) -> Tensor:
         """Where the search for some images begins, (n, d); of each image by itself."""

@@ -16,6 +16,10 @@ Distance = Callable[[Tensor], Tensor]
 """Features found (n, *unit_shape) -> (n,), the targets being known."""
 
 
+FROM_THE_MEAN = ("relative", "correlation")
+"""Losses that compare with the training mean, from which a target must differ."""
+
+
 def _total(values: Tensor) -> Tensor:
     """Sum over units, (n,); without flattening, which would copy what lies channels last."""
     return values.sum(dim=tuple(range(1, values.ndim)))

@@ -10,6 +10,13 @@ from deeprecon.features.networks import Network
 from deeprecon.reconstruct.losses import LOSSES, norm_weights
 
 
+def refuse_means(targets: Mapping[str, Tensor], centres: Mapping[str, Tensor]) -> None:
+    """Raise InputError if a target (n, *unit_shape) equals the training mean (*unit_shape)."""
+    for layer, y in targets.items():
+        if not bool((y != centres[layer]).flatten(1).any(1).all()):
+            raise InputError(f"layer {layer}: a target equals the mean: nothing to match")
+
+
 class FeatureLoss:
     """Weighted sum over layers of a distance of features, one value an image.
 
@@ -25,7 +32,7 @@ class FeatureLoss:
     Raises
     ------
     InputError
-        If targets are not finite, or equal the training mean.
+        If targets are not finite, or not of the shape of the mean.
     """
 
     def __init__(
@@ -44,8 +51,6 @@ class FeatureLoss:
                 raise InputError(f"layer {layer}: targets have unit shape {shapes}")
             if not bool(torch.isfinite(y).all()):
                 raise InputError(f"layer {layer}: targets are not finite")
-            if not bool((y != centres[layer]).flatten(1).any(1).all()):
-                raise InputError(f"layer {layer}: a target equals the mean: nothing to match")
         self.distances = {
             layer: LOSSES[loss](y, centres[layer], layer) for layer, y in targets.items()
         }

@@ -3,7 +3,8 @@
 import base64
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,27 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from deeprecon import __version__
+from deeprecon.evaluate.baselines import BASELINES
+from deeprecon.evaluate.summary import beside_baselines
+from deeprecon.evaluate.table import CONTROL, RECONSTRUCTION, TRUE_FEATURES
+from deeprecon.provenance import commit
+from deeprecon.validity.result import STATUSES, Check
 
-SUMMARY_METRICS = ("pixel_identification", "pixel_correlation", "ssim")
+SUMMARY_METRICS = (
+    "pixel_identification",
+    "pixel_correlation",
+    "ssim",
+    "pixel_identification_of_colour",
+    "pixel_identification_of_shape",
+    "brain_correlation",
+)
+BASELINE_METRICS = ("pixel_correlation", "pixel_identification", "ssim")
+EXPLAINED = {
+    CONTROL: "reconstructions by decoders trained on permuted labels",
+    **BASELINES,
+    TRUE_FEATURES: "reconstructions from the features of the originals themselves",
+}
+File = str | os.PathLike[str]
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "nibabel", "torch", "snakemake")
 
 
@@ -44,22 +64,44 @@ def template(name: str) -> Template:
     return environment.get_template(name)
 
 
-def _data_uri(path: str | os.PathLike[str]) -> str:
+def _data_uri(path: File) -> str:
     """A PNG file as text that an HTML page can hold."""
     return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """Figures of a study as PNG files.
+
+    Attributes
+    ----------
+    galleries, comparisons, losses, strips : stimulus set -> file
+    identification : plot of scores
+    checks, check_values : plots of validity checks
+    decoding : what a plot shows -> file
+    """
+
+    galleries: Mapping[str, File]
+    comparisons: Mapping[str, File]
+    losses: Mapping[str, File]
+    strips: Mapping[str, File]
+    identification: File
+    checks: File
+    check_values: File
+    decoding: Mapping[str, File]
+
+
 def build_page(
     settings: Mapping[str, Any],
-    galleries: Mapping[str, str | os.PathLike[str]],
-    comparisons: Mapping[str, str | os.PathLike[str]],
-    losses: Mapping[str, str | os.PathLike[str]],
-    strips: Mapping[str, str | os.PathLike[str]],
-    identification: str | os.PathLike[str],
-    decoding: Mapping[str, str | os.PathLike[str]],
+    pictures: Pictures,
     scores: pd.DataFrame,
+    compared: pd.DataFrame,
+    over_subjects: pd.DataFrame,
+    vividness: pd.DataFrame,
+    checks: Sequence[Check],
     tables: Mapping[str, pd.DataFrame],
     quality: Mapping[str, str],
+    hashes: Mapping[str, str],
     simulated: bool,
 ) -> str:
     """Fill the page template.
@@ -67,12 +109,14 @@ def build_page(
     Parameters
     ----------
     settings : of the study, printed whole
-    galleries, comparisons, losses, strips : stimulus set -> PNG file
-    identification : PNG file of the plot
-    decoding : what a plot shows -> PNG file
+    pictures : figures
     scores : tidy table of all methods (`evaluate.table`)
+    compared : methods and regions in pairs (`evaluate.comparisons`)
+    over_subjects, vividness : of `evaluate.subjects` and `evaluate.vividness`; may have no row
+    checks : all validity checks
     tables : title -> table, such as the samples of each stimulus set; any columns
     quality : subject -> address of its page of quality, relative to this page
+    hashes : file that the study started from -> SHA-256
     simulated : whether the page must say that the data are simulated
 
     Returns
@@ -86,23 +130,56 @@ def build_page(
         judge="judge" in settings,
         simulated=simulated,
         version=__version__,
-        galleries=[(name, _data_uri(path)) for name, path in galleries.items()],
-        comparisons=[(name, _data_uri(path)) for name, path in comparisons.items()],
-        losses=[(name, _data_uri(path)) for name, path in losses.items()],
-        strips=[(name, _data_uri(path)) for name, path in strips.items()],
-        identification=_data_uri(identification),
-        decoding=[(text, _data_uri(path)) for text, path in decoding.items()],
-        scores=_summary(scores),
+        galleries=_uris(pictures.galleries),
+        comparisons=_uris(pictures.comparisons),
+        losses=_uris(pictures.losses),
+        strips=_uris(pictures.strips),
+        identification=_data_uri(pictures.identification),
+        checks_figure=_data_uri(pictures.checks),
+        check_values=_data_uri(pictures.check_values),
+        decoding=_uris(pictures.decoding),
+        scores=[(metric, _of_reconstructions(scores, metric)) for metric in SUMMARY_METRICS],
+        baselines=[
+            (metric, _cells(beside_baselines(scores, metric))) for metric in BASELINE_METRICS
+        ],
+        explained=EXPLAINED,
+        missing=sorted({(row.metric, row.note) for row in _not_computed(scores)}),
+        compared=_cells(compared[compared["metric"] == "pixel_identification"]),
+        over_subjects=_cells(over_subjects[over_subjects["metric"].isin(SUMMARY_METRICS)]),
+        vividness=_cells(vividness),
+        checks=[{**asdict(check), "title": check.title} for check in checks],
+        counts={status: sum(c.status == status for c in checks) for status in STATUSES},
         tables=[(title, table.to_dict("records")) for title, table in tables.items()],
         quality=list(quality.items()),
+        commit=commit(),
         versions=[f"{name} {version(name)}" for name in _PACKAGES],
+        hashes=list(hashes.items()),
         settings=yaml.safe_dump(dict(settings), sort_keys=False, default_flow_style=None),
     )
 
 
-def _summary(scores: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Rows of whole sets, in the order of the metrics above."""
-    whole = scores[scores["stimulus_id"] == "all"]
-    whole = whole[whole["direction"] != "true"]
-    parts = [whole[whole["metric"] == metric] for metric in SUMMARY_METRICS]
-    return pd.concat(parts).to_dict("records")
+def _uris(files: Mapping[str, File]) -> list[tuple[str, str]]:
+    """(name, text of the picture) of several files."""
+    return [(name, _data_uri(path)) for name, path in files.items()]
+
+
+def _cells(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Rows of a table, numbers with two or three digits."""
+    rounded = table.copy()
+    for column in rounded.select_dtypes("float"):
+        if column in ("p", "p_holm", "p_subjects"):
+            rounded[column] = rounded[column].map(_p_value)
+        else:
+            rounded[column] = rounded[column].map(_score)
+    return rounded.to_dict("records")
+
+
+def _not_computed(scores: pd.DataFrame) -> Iterator[Any]:
+    """Rows of scores that say why there is none."""
+    yield from scores[scores["note"].str.startswith("not computed")].itertuples()
+
+
+def _of_reconstructions(scores: pd.DataFrame, metric: str) -> list[dict[Any, Any]]:
+    """Rows of one score; of identification, those in which the reconstruction is fixed."""
+    own = (scores["pictures"] == RECONSTRUCTION) & (scores["direction"] != "true")
+    return scores[own & (scores["metric"] == metric)].to_dict("records")

@@ -1,5 +1,6 @@
 """Plot of identification, with what it is to be compared with; the style of all plots."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -7,6 +8,8 @@ import numpy as np
 import pandas as pd
 from cycler import cycler
 from matplotlib.figure import Figure
+
+from deeprecon.evaluate.table import KEYS, RECONSTRUCTION
 
 # Okabe & Ito (2008), told apart by colour-blind readers too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -20,33 +23,44 @@ STYLE: Any = {
 }
 
 
-def plot_identification(scores: pd.DataFrame, note: str) -> Figure:
-    """Two-way identification in pixels: bars with intervals, floor, ceiling and chance.
+def plot_identification(
+    scores: pd.DataFrame, note: str, published: Mapping[str, Mapping[str, float]] | None = None
+) -> Figure:
+    """Two-way identification in pixels: bars with intervals, and what they are held against.
 
     Parameters
     ----------
     scores : tidy table of `evaluate.table`, all methods
     note : printed below
+    published : set -> source -> value, drawn as lines
     """
-    shown = scores[
-        (scores["metric"] == "pixel_identification")
-        & (scores["direction"] == "recon")
-        & (scores["stimulus_id"] == "all")
-    ]
+    of_pixels = (scores["metric"] == "pixel_identification") & (scores["direction"] == "recon")
+    shown = scores[of_pixels & (scores["pictures"] == RECONSTRUCTION)]
+    nearest = scores[of_pixels & (scores["pictures"] == "nearest_training")].set_index([*KEYS])
     sets = list(dict.fromkeys(shown["set"]))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(2.9 * len(sets) + 1.5, 4.2), layout="constrained")
-        axes = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
+        bars = [int((shown["set"] == name).sum()) for name in sets]
+        figure = Figure(
+            figsize=(0.5 * sum(bars) + 0.4 * len(sets) + 2.2, 4.2), layout="constrained"
+        )
+        axes = figure.subplots(1, len(sets), sharey=True, squeeze=False, width_ratios=bars)[0]
         for axis, name in zip(axes, sets, strict=True):
             part = shown[shown["set"] == name].reset_index(drop=True)
             at = np.arange(len(part))
             low = (part["value"] - part["ci_low"]).clip(lower=0)
             high = (part["ci_high"] - part["value"]).clip(lower=0)
+            retrieved = nearest["value"].reindex(pd.MultiIndex.from_frame(part[[*KEYS]]))
             axis.bar(at, part["value"], color=COLOURS[0], width=0.7)
             axis.errorbar(at, part["value"], [low, high], fmt="none", color="0.2", capsize=3)
-            axis.plot(at, part["ceiling"], "_", color=COLOURS[2], markersize=18, label="ceiling")
-            axis.plot(at, part["floor"], "_", color=COLOURS[1], markersize=18, label="floor")
+            for values, colour, name_of in (
+                (part["ceiling"], COLOURS[2], "ceiling"),
+                (retrieved, COLOURS[4], "nearest\ntraining"),
+                (part["floor"], COLOURS[1], "floor"),
+            ):
+                axis.plot(at, values, "_", color=colour, markersize=18, label=name_of)
             axis.axhline(0.5, color="0.4", linewidth=0.8, linestyle=":", label="chance")
+            for source, value in (published or {}).get(name, {}).items():
+                axis.axhline(value, color=COLOURS[3], linewidth=1, label=source)
             labels = part["roi"] + "\n" + part["method"].str.replace("_", "\n")
             axis.set_xticks(at, list(labels), fontsize=8)
             axis.set_title(f"{name} (n = {part['n'].iloc[0]})")
@@ -55,7 +69,9 @@ def plot_identification(scores: pd.DataFrame, note: str) -> Figure:
         axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         figure.supxlabel(
             "bars: mean over images with bootstrap 95 % interval; floor: decoders trained on "
-            f"permuted labels; ceiling: true features. {note}",
+            "permuted labels; nearest training: the training image nearest in decoded features "
+            f"instead of a reconstruction; ceiling: true features. {note}",
             fontsize=8,
+            wrap=True,
         )
     return figure

@@ -6,22 +6,29 @@ import pandas as pd
 import pytest
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.metrics import (
-    pixel_correlation,
-    similarity_matrix,
-    ssim,
-    two_way_identification,
-)
+from deeprecon.evaluate.legacy import wilcoxon_legacy
+from deeprecon.evaluate.metrics import similarity_matrix, two_way_identification
 from deeprecon.evaluate.statistics import (
     bootstrap_ci,
     bootstrap_identification_ci,
+    holm,
     permutation_test,
 )
-from deeprecon.evaluate.table import COLUMNS, evaluate_set, feature_identification_rows
+from deeprecon.evaluate.suite import VERSION, pixel_scores
+from deeprecon.evaluate.table import (
+    COLUMNS,
+    CONTROL,
+    IMAGE_COLUMNS,
+    RECONSTRUCTION,
+    TRUE_FEATURES,
+    Tests,
+    read_scores,
+    score_table,
+)
 
 KEYS = {"subject": "sub-01", "roi": "VC", "method": "pixel-2019", "set": "test"}
 IDS = ["n01", "n02", "n03", "n04", "n05"]
-FAST = {"keys": KEYS, "n_permutations": 200, "n_bootstrap": 200}
+FAST = Tests(seed=0, n_permutations=200, n_bootstrap=200)
 
 
 def make_sets():
@@ -32,149 +39,151 @@ def make_sets():
     return [x.astype(np.uint8) for x in (true, recon, recon[[1, 2, 3, 4, 0]], 0.8 * true)]
 
 
-def pick(table, metric, direction, stimulus_id=None):
-    """Rows of one score: one image, or all of them in order."""
+def tables(tests=FAST, ids=IDS, keys=KEYS, missing=None, recon=None, **kinds):
+    true, good, *_ = make_sets()
+    pictures = {RECONSTRUCTION: good if recon is None else recon, **kinds}
+    scores = {kind: list(pixel_scores(true, images)) for kind, images in pictures.items()}
+    return score_table(
+        scores, keys=keys, stimulus_id=ids, resampling="area", tests=tests, missing=missing
+    )
+
+
+def pick(table, metric, direction="recon", pictures=RECONSTRUCTION):
     rows = table[(table.metric == metric) & (table.direction == direction)]
-    if stimulus_id is not None:
-        return rows[rows.stimulus_id == stimulus_id].squeeze(axis=0)
-    return rows[rows.stimulus_id != "all"]
+    return rows[rows.pictures == pictures].squeeze(axis=0) if "pictures" in rows else rows
 
 
-GROUPS = ["a", "a", "b", "c", "c"]
-
-
-@pytest.mark.parametrize("groups", [None, GROUPS])
-def test_each_score_has_its_row(groups):
+def test_a_row_a_score_and_kind_of_pictures_and_one_an_image():
     true, recon, floor, ceiling = make_sets()
-    table = evaluate_set(
-        true, recon, floor=floor, ceiling=ceiling, stimulus_id=IDS, groups=groups, **FAST
-    )
-    assert tuple(table.columns) == COLUMNS
-    assert len(table) == 4 * 6
-    assert not table.duplicated(["stimulus_id", "metric", "direction"]).any()
-    assert (table[list(KEYS)] == list(KEYS.values())).all(axis=None)
+    whole, images = tables(**{CONTROL: floor, TRUE_FEATURES: ceiling, "mean_training": floor})
+    assert tuple(whole.columns) == COLUMNS
+    assert tuple(images.columns) == IMAGE_COLUMNS
+    assert not whole.duplicated(["pictures", "metric", "direction"]).any()
+    assert not images.duplicated(["stimulus_id", "metric", "direction"]).any()
+    assert set(whole.pictures) == {RECONSTRUCTION, CONTROL, TRUE_FEATURES, "mean_training"}
+    n_scores = (whole.pictures == RECONSTRUCTION).sum()
+    assert len(images) == 5 * n_scores
+    assert (whole[list(KEYS)] == list(KEYS.values())).all(axis=None)
+    assert (whole.version == VERSION).all()
+    assert (whole.resampling == "area").all()
+    assert set(whole["size"]) == {16, 425}
 
-    def identify(images, fixed):
-        return two_way_identification(similarity_matrix(true, images), fixed, groups)
-
-    for metric, direction, score in [
-        ("pixel_correlation", "own", lambda images: pixel_correlation(true, images)),
-        ("ssim", "own", lambda images: ssim(true, images)),
-        ("pixel_identification", "recon", lambda images: identify(images, "recon")),
-        ("pixel_identification", "true", lambda images: identify(images, "true")),
-    ]:
-        rows, whole = pick(table, metric, direction), pick(table, metric, direction, "all")
-        assert list(rows.stimulus_id) == IDS
-        assert (whole.n, set(rows.n)) == (5, {1})
-        for column, images in (("value", recon), ("floor", floor), ("ceiling", ceiling)):
-            np.testing.assert_allclose(rows[column], score(images))
-            assert whole[column] == pytest.approx(score(images).mean())
-        if direction == "own":
-            interval, p = bootstrap_ci(score(recon), 200, groups=groups), np.nan
-        else:
-            similarity = similarity_matrix(true, recon)
-            interval = bootstrap_identification_ci(similarity, 200, fixed=direction, groups=groups)
-            p = permutation_test(similarity, 200, fixed=direction, groups=groups).p_value
-        found = (whole.ci_low, whole.ci_high, whole.p)
-        assert found == pytest.approx((interval.low, interval.high, p), nan_ok=True)
-        assert rows[["ci_low", "ci_high", "p"]].isna().all(axis=None)
+    for direction in ("recon", "true"):
+        row = pick(whole, "pixel_identification", direction)
+        values = [
+            two_way_identification(similarity_matrix(true, x), direction)
+            for x in (recon, floor, ceiling)
+        ]
+        assert [row.value, row.floor, row.ceiling] == [x.mean() for x in values]
+        rows = pick(images, "pixel_identification", direction).set_index("stimulus_id")
+        assert list(rows.index) == IDS
+        for column, expected in zip(("value", "floor", "ceiling"), values, strict=True):
+            np.testing.assert_array_equal(rows[column], expected)
+    assert pick(whole, "pixel_identification", pictures=CONTROL).value == values[1].mean()
 
 
-def test_perfect_reconstructions_of_five_images():
-    true = make_sets()[0]
-    table = evaluate_set(true, true, stimulus_id=IDS, **FAST).set_index("stimulus_id").loc["all"]
-    np.testing.assert_allclose(table[["value", "ci_low", "ci_high"]], 1)
-    assert table[["floor", "ceiling"]].isna().all(axis=None)
-    is_test = table.metric == "pixel_identification"
-    np.testing.assert_allclose(table.p[is_test], 1 / 120)  # all 5! pairings
-    assert table.p[~is_test].isna().all()
-
-
-def test_constant_reconstruction_is_counted_and_told(caplog):
+def test_intervals_and_p_values_come_from_the_statistics():
     true, recon, *_ = make_sets()
-    recon[2] = 90
+    whole, _ = tables()
+    similarity = similarity_matrix(true, recon)
+    row = pick(whole, "pixel_identification")
+    interval = bootstrap_identification_ci(similarity, 200, seed=0)
+    assert (row.ci_low, row.ci_high) == (interval.low, interval.high)
+    assert row.p == permutation_test(similarity, 200, 0).p_value
+    assert row.p_wilcoxon == wilcoxon_legacy(two_way_identification(similarity))
+    row = pick(whole, "ssim", "own")
+    rows = pick(tables()[1], "ssim", "own")
+    interval = bootstrap_ci(rows.value, 200, seed=0)
+    assert (row.ci_low, row.ci_high) == (interval.low, interval.high)
+    assert np.isnan(row.p)
+    tested = whole[(whole.direction == "recon") & whole.p.notna()]
+    np.testing.assert_array_equal(tested.p_holm, holm(tested.p))
+    assert whole[whole.direction == "true"].p_holm.isna().all()
+
+
+def test_groups_do_not_compete_and_are_drawn_together():
+    true, recon, *_ = make_sets()
+    groups = ["a", "a", "b", "c", "c"]
+    scores = {RECONSTRUCTION: list(pixel_scores(true, recon, groups=groups))}
+    tests = Tests(0, 200, 200, groups)
+    whole, _ = score_table(scores, keys=KEYS, stimulus_id=IDS, resampling="area", tests=tests)
+    row = pick(whole, "pixel_identification")
+    similarity = similarity_matrix(true, recon)
+    assert row.value == two_way_identification(similarity, groups=groups).mean()
+    interval = bootstrap_identification_ci(similarity, 200, seed=0, groups=groups)
+    assert (row.ci_low, row.ci_high) == (interval.low, interval.high)
+
+
+def test_what_was_not_computed_has_a_row_with_the_reason():
+    whole, images = tables(missing={"clip": "not computed: weights missing: ViT-L-14.pt"})
+    row = whole[whole.metric == "clip"].squeeze(axis=0)
+    assert np.isnan(row.value)
+    assert row.n == 0
+    assert row.note == "not computed: weights missing: ViT-L-14.pt"
+    assert "clip" not in set(images.metric)
+
+
+def test_blank_reconstructions_count_as_missed_and_are_reported(caplog):
+    recon = make_sets()[1]
+    recon[2] = 128
     with caplog.at_level(logging.WARNING):
-        table = evaluate_set(true, recon, stimulus_id=IDS, groups=GROUPS, **FAST)
-    whole = pick(table, "pixel_correlation", "own", "all")
-    expected = bootstrap_ci(
-        np.delete(pixel_correlation(true, recon), 2), 200, groups=["a", "a", "c", "c"]
+        whole, images = tables(recon=recon)
+    row = pick(whole, "pixel_correlation", "own")
+    assert row.n == 4
+    assert row.value == pytest.approx(pick(images, "pixel_correlation", "own").value.mean())
+    assert "sub-01 VC pixel-2019 test: 1 of 5 images have no defined pixel_correlation" in (
+        caplog.text
     )
-    assert whole.n == 4
-    assert tuple(whole[["value", "ci_low", "ci_high"]]) == pytest.approx(
-        (expected.estimate, expected.low, expected.high)
-    )
-    image = pick(table, "pixel_correlation", "own", "n03")
-    assert np.isnan(image.value)
-    assert image.n == 0
-    assert pick(table, "pixel_identification", "recon", "n03").value == 0
-    assert "1 of 5 images have no defined pixel_correlation" in caplog.text
-    assert "5 of 25 similarities of pixel_identification are undefined" in caplog.text
+    rows = pick(images, "pixel_identification").set_index("stimulus_id")
+    assert rows.value["n03"] == 0
+    assert pick(whole, "pixel_identification").note == ("5 undefined similarities count as missed")
 
 
-def test_all_constant_reconstructions_have_no_correlation():
-    true = make_sets()[0]
-    table = evaluate_set(true, np.full_like(true, 90), stimulus_id=IDS, **FAST)
-    whole = pick(table, "pixel_correlation", "own", "all")
-    assert whole.n == 0
-    assert whole[["value", "ci_low", "ci_high"]].isna().all()
-    assert pick(table, "pixel_identification", "recon", "all")[["value", "p"]].tolist() == [0, 1]
+def test_equal_pictures_of_a_baseline_are_not_warned_of(caplog):
+    *_, floor, _ = make_sets()
+    with caplog.at_level(logging.WARNING):
+        tables(prior_only=np.full_like(floor, 128))
+    assert not caplog.text
 
 
-def test_a_table_survives_its_file_and_its_seed():
+def test_one_image_has_no_identification_and_no_interval():
     true, recon, *_ = make_sets()
-    table = evaluate_set(true, recon, stimulus_id=IDS, **FAST)
-    pd.testing.assert_frame_equal(table, evaluate_set(true, recon, stimulus_id=IDS, **FAST))
-    text = table.to_csv(sep="\t", index=False)
-    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(text), sep="\t"), table)
-    other = evaluate_set(true, recon, stimulus_id=IDS, seed=1, **FAST)
-    assert not table.ci_low.equals(other.ci_low)
-
-
-def test_feature_rows_are_named_by_layer():
-    rng = np.random.default_rng(0)
-    true = {"conv1_1": rng.normal(size=(5, 4, 3, 3)), "fc6": rng.normal(size=(5, 40))}
-    recon = {layer: x + rng.normal(size=x.shape) for layer, x in true.items()}
-    floor = {layer: np.roll(x, 1, axis=0) for layer, x in recon.items()}
-    table = feature_identification_rows(
-        true, recon, floor=floor, ceiling=true, stimulus_id=IDS, **FAST
+    scores = {RECONSTRUCTION: list(pixel_scores(true[:1], recon[:1]))}
+    whole, images = score_table(
+        scores, keys=KEYS, stimulus_id=["n01"], resampling="area", tests=FAST
     )
-    assert tuple(table.columns) == COLUMNS
-    assert list(table.metric.unique()) == ["identification_conv1_1", "identification_fc6"]
-    for layer, fixed in [("conv1_1", "recon"), ("fc6", "true")]:
-        rows = pick(table, f"identification_{layer}", fixed)
-        for column, features in (("value", recon), ("floor", floor), ("ceiling", true)):
-            expected = two_way_identification(
-                similarity_matrix(true[layer], features[layer]), fixed
-            )
-            np.testing.assert_allclose(rows[column], expected)
+    assert set(whole.direction) == {"own"}
+    assert whole.ci_low.isna().all()
+    assert len(images) == len(whole)
+
+
+def test_two_images_are_scored_without_an_interval():
+    true, recon, *_ = make_sets()
+    scores = {RECONSTRUCTION: list(pixel_scores(true[:2], recon[:2]))}
+    whole, _ = score_table(scores, keys=KEYS, stimulus_id=IDS[:2], resampling="area", tests=FAST)
+    row = pick(whole, "pixel_identification")
+    assert 0 <= row.value <= 1
+    assert np.isnan(row.ci_low)
+    assert row.p >= 0.5
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("change", "message"),
     [
-        ({"keys": {"subject": "sub-01"}}, r"\['subject'\], expected .*'roi'"),
-        ({"stimulus_id": IDS[:4]}, "5 images but 4 stimulus_id in set 'test'"),
-        ({"stimulus_id": [*IDS[:4], "n01"]}, "set 'test': expected unique names"),
-        ({"stimulus_id": [*IDS[:4], "all"]}, "other than 'all'"),
-        ({"groups": ["a", "b"]}, "groups has 2 entries but stimulus_id 5"),
-        ({"floor": np.zeros((5, 8, 8, 3))}, r"floor images \(5, 8, 8, 3\)"),
-        ({"ceiling": np.zeros((4, 16, 16, 3))}, r"ceiling images \(4, 16, 16, 3\)"),
+        ({"ids": IDS[:4]}, "5 images but 4 stimulus_id in set 'test'"),
+        ({"ids": ["n01"] * 5}, "expected some unique names"),
+        ({"ids": []}, "expected some unique names"),
+        ({"keys": {"subject": "sub-01"}}, "keys are"),
     ],
 )
-def test_sets_that_do_not_fit_are_refused(changes, message):
-    true, recon, *_ = make_sets()
+def test_names_that_do_not_fit_are_refused(change, message):
     with pytest.raises(InputError, match=message):
-        evaluate_set(true, recon, **({"stimulus_id": IDS} | FAST | changes))
+        tables(**change)
 
 
-@pytest.mark.parametrize("part", ["recon", "floor", "ceiling"])
-def test_missing_layers_are_named(part):
-    features = {"fc6": np.random.default_rng(0).normal(size=(5, 7))}
-    parts = {"recon": features, "floor": features, "ceiling": features} | {part: {}}
-    with pytest.raises(InputError, match=f"{part} features: no layer 'fc6'"):
-        feature_identification_rows(features, stimulus_id=IDS, **parts, **FAST)
-
-
-def test_no_layer_is_refused():
-    with pytest.raises(InputError, match="no layer"):
-        feature_identification_rows({}, {}, stimulus_id=IDS, **FAST)
+def test_tables_read_back_with_ids_as_text():
+    whole, images = tables(ids=["01", "02", "3.10", "4", "5"], missing={"clip": "not computed"})
+    for table in (whole, images):
+        text = io.StringIO(table.to_csv(sep="\t", index=False))
+        back = read_scores(text)
+        pd.testing.assert_frame_equal(back, table, check_dtype=False)

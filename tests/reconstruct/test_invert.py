@@ -247,3 +247,13 @@ def test_only_what_counts_is_kept():
         "prior", "layer_weights", "scaling", "display", "start", "optimiser", "n_iterations",
         "loss", "total_variation", "n_starts", "fit", "learning_rate", "momentum", "decay",
     }  # fmt: skip
+
+
+def test_mean_features_are_a_target_unless_the_loss_compares_with_them():
+    means = {layer: STATISTICS[layer].mean[None].astype(np.float32) for layer in TRUE}
+    settings = Settings(n_iterations=3, loss="squared", layer_weights="equal")
+    assert np.isfinite(search(means, settings).raw).all()
+    for loss in ("relative", "correlation"):
+        settings = Settings(n_iterations=3, loss=loss, layer_weights="equal")
+        with pytest.raises(InputError, match="a target equals the mean"):
+            search(means, settings)

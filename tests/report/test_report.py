@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from deeprecon.evaluate.comparisons import compare
 from deeprecon.report.decoding_plots import (
     METRICS,
     plot_by_layer,
@@ -13,8 +14,9 @@ from deeprecon.report.decoding_plots import (
     plot_repetitions,
 )
 from deeprecon.report.gallery import gallery
-from deeprecon.report.page import build_page
+from deeprecon.report.page import Pictures, build_page
 from deeprecon.report.plots import plot_identification
+from deeprecon.validity.result import Check
 
 RED = np.full((8, 8, 3), (255, 0, 0), np.uint8)
 BLUE = np.full((8, 8, 3), (0, 0, 255), np.uint8)
@@ -42,19 +44,22 @@ def test_originals_stand_above_reconstructions():
 SCORES = pd.DataFrame(
     [
         {
-            "subject": "sub-01", "roi": roi, "method": method, "set": name, "stimulus_id": who,
-            "metric": metric, "direction": direction, "value": 0.8, "n": 12, "floor": 0.51,
+            "subject": "sub-01", "roi": roi, "method": method, "set": name, "pictures": pictures,
+            "metric": metric, "direction": direction, "n": 12, "floor": 0.51,
+            "value": 0.8 if pictures == "reconstruction" else 0.6,
             "ceiling": np.nan if method == "control" else 1.0, "ci_low": 0.7, "ci_high": 0.9,
-            "p": 0.0001,
+            "p": 0.0001, "p_holm": 0.0001, "note": "",
         }
         for roi, method in (("VC", "all"), ("V1", "all"), ("VC", "control"))
         for name in ("natural", "shapes")
-        for who in ("all", "1")
+        for pictures in ("reconstruction", "nearest_training")
         for metric, direction in (
             ("pixel_identification", "recon"), ("pixel_identification", "true"), ("ssim", "own"),
+            ("pixel_correlation", "own"),
         )
     ]
 )  # fmt: skip
+MISSING = SCORES.iloc[[0]].assign(metric="clip", value=np.nan, note="not computed: no <weights>")
 
 
 def test_plots_have_a_panel_a_set_and_a_bar_a_method():
@@ -62,7 +67,16 @@ def test_plots_have_a_panel_a_set_and_a_bar_a_method():
     assert [axis.get_title() for axis in figure.axes] == ["natural (n = 12)", "shapes (n = 12)"]
     for axis in figure.axes:
         assert [bar.get_height() for bar in axis.patches] == [0.8] * 3
+        nearest = [line for line in axis.lines if line.get_label() == "nearest\ntraining"]
+        assert nearest[0].get_ydata().tolist() == [0.6] * 3
     assert "Simulated" in figure.get_supxlabel()
+
+
+def test_published_values_are_lines_in_their_set():
+    figure = plot_identification(SCORES, "", {"natural": {"published (source)": 0.81}})
+    lines = [[line.get_label() for line in axis.lines] for axis in figure.axes]
+    assert "published (source)" in lines[0]
+    assert "published (source)" not in lines[1]
 
 
 def decoding_table(subjects=("sub-01", "sub-02", "sub-03")):
@@ -138,10 +152,34 @@ def page(tmp_path):
     rois = pd.DataFrame({"subject": ["sub-01"], "roi": ["V1"], "n_voxels": [7]})
     sets = pd.DataFrame({"subject": ["sub-01"], "set": ["natural"], "n_blocks": [12]})
     quality = {"sub-01": "quality_sub-01.html"}
-    plots, tables = {"By layer": png, "By region": png}, {"Samples": sets, "Voxels": rois}
+    pictures = Pictures(*[{"natural": png}] * 4, png, png, png, {"By layer": png, "By region": png})
+    checks = [
+        Check("V12", "FAIL", -0.1, "above 0", "Worse than <other> images.", "sub-01"),
+        Check("V01", "PASS", 0.0, "0", "None of them.", "natural"),
+    ]
+    compared = compare(IMAGES, n_permutations=99, n_bootstrap=100)
     return build_page(
-        settings, *[{"natural": png}] * 4, png, plots, SCORES, tables, quality, simulated=True
+        settings=settings,
+        pictures=pictures,
+        scores=pd.concat([SCORES, MISSING]),
+        compared=compared,
+        over_subjects=pd.DataFrame(columns=["metric"]),
+        vividness=pd.DataFrame(columns=["rho", "p"]),
+        checks=checks,
+        tables={"Samples": sets, "Voxels": rois},
+        quality=quality,
+        hashes={"train.tsv": "0a1b"},
+        simulated=True,
     )
+
+
+IMAGES = pd.DataFrame(
+    [
+        {"subject": "sub-01", "roi": roi, "method": "all", "set": "natural", "stimulus_id": str(i),
+         "metric": "pixel_identification", "direction": "recon", "value": 0.1 * i + (roi == "VC")}
+        for roi in ("VC", "V1") for i in range(6)
+    ]
+)  # fmt: skip
 
 
 def test_page_is_whole_and_says_what_it_must(page):
@@ -149,11 +187,18 @@ def test_page_is_whole_and_says_what_it_must(page):
     parser.feed(page)
     text = re.sub(r"\s+", " ", page)
     assert "No person was scanned" in text
-    assert page.count("data:image/png;base64,") == 7
+    assert page.count("data:image/png;base64,") == 9
     elsewhere = r"(src|href)=\"(?!data:|#|\.\./judge|quality_sub-01)"
     assert not re.search(elsewhere, page)
-    assert text.count('<td class="text">pixel identification</td>') == 6  # one direction
+    first = text[text.index("<details open>") : text.index("</details>")]
+    assert "Pixel identification" in first
+    assert first.count("<td>12</td>") == 6  # one direction
     assert "0.0001 or less" in text
+    assert "Worse than &lt;other&gt; images." in text
+    assert "<summary>1 passed</summary>" in text
+    assert "clip: no &lt;weights&gt;" in text
+    assert "0a1b train.tsv" in text
+    assert "the training image whose features are nearest" in text
     assert "0.70 – 0.90" in text
     assert '<a href="quality_sub-01.html">sub-01</a>.' in text
     assert "<td>12</td>" in text

@@ -31,7 +31,11 @@ def test_demo_plans_every_stage(project):
     assert jobs["page"] == jobs["study_page"] == jobs["samples"] == jobs["quality_page"] == 1
     assert jobs["region_voxels"] == 3
     assert jobs["cross_validate"] == jobs["repetitions"] == jobs["decoding_scores"] == 4
-    assert jobs["total"] < 190
+    assert jobs["evaluate"] == 7  # methods x ROIs
+    assert jobs["encode"] == jobs["check_retrained"] == 3  # ROIs
+    assert jobs["check_images"] == jobs["reconstruct"] - 4  # not of the control
+    assert jobs["reconstruct_mean"] == jobs["checks"] == 1
+    assert jobs["total"] < 240
 
 
 def test_a_bad_study_is_refused_in_one_line_before_any_job(project):

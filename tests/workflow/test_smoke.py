@@ -23,13 +23,17 @@ pytestmark = pytest.mark.smoke
 
 STUDY = ("--configfile", "config/smoke.yaml")
 AFTER_DECODING = {
-    "decoding_scores", "decoding_tables", "average_decoded", "reconstruct", "evaluate", "scores",
-    "gallery", "comparison", "search_figures", "plots", "page", "study_page",
+    "decoding_scores", "decoding_tables", "average_decoded", "reconstruct", "baselines", "evaluate",
+    "scores", "check_decoding", "check_images", "checks", "gallery", "comparison",
+    "search_figures", "plots", "page", "study_page",
 }  # fmt: skip
 AFTER_RECONSTRUCTION = AFTER_DECODING - {
-    "decoding_scores", "decoding_tables", "average_decoded", "reconstruct",
+    "decoding_scores", "decoding_tables", "average_decoded", "reconstruct", "check_decoding",
 }  # fmt: skip
-DECODING = {"cross_validate", "decode", "repetitions"}
+DECODING = {
+    "cross_validate", "decode", "repetitions", "check_retrained", "training_curve",
+    "training_curves",
+}  # fmt: skip
 
 
 def results(folder):
@@ -153,16 +157,14 @@ def score(table, method, name, metric="pixel_identification"):
     rows = table[
         (table["roi"] == "VC") & (table["method"] == method)
         & (table["set"] == name) & (table["metric"] == metric)
-        & (table["stimulus_id"] == "all") & (table["direction"] != "true")
+        & (table["pictures"] == "reconstruction") & (table["direction"] != "true")
     ]  # fmt: skip
     assert len(rows) == 1
     return rows.iloc[0]
 
 
 def test_pictures_score_above_chance_and_the_control_does_not(smoke_study):
-    table = pd.read_csv(
-        results(smoke_study) / "evaluation/scores.tsv", sep="\t", dtype={"stimulus_id": str}
-    )
+    table = pd.read_csv(results(smoke_study) / "evaluation/scores.tsv", sep="\t")
     for name, least in (("natural", 0.75), ("shapes", 0.65)):
         row = score(table, "both", name)
         assert row["value"] > least
@@ -176,6 +178,44 @@ def test_pictures_score_above_chance_and_the_control_does_not(smoke_study):
     assert score(table, "both", "shapes")["floor"] == pytest.approx(control["value"], abs=1e-5)
 
 
+def test_every_score_stands_beside_what_less_would_score(smoke_study):
+    table = pd.read_csv(results(smoke_study) / "evaluation/scores.tsv", sep="\t")
+    here = table[(table["roi"] == "VC") & (table["set"] == "shapes")]
+    kinds = {"reconstruction", "control", "true_features", "shuffled_features", "prior_only",
+             "nearest_training", "mean_training"}  # fmt: skip
+    assert set(here[here["method"] == "both"]["pictures"]) == kinds
+    low = table[(table["method"] == "low") & (table["subject"] == "sub-average")]
+    assert set(low["pictures"]) >= {"reconstruction", "mean_features"}
+    both = here[(here["method"] == "both") & (here["metric"] == "pixel_correlation")]
+    value = both.set_index("pictures")["value"]
+    assert value["reconstruction"] > value["nearest_training"]
+    assert value["reconstruction"] > value["shuffled_features"] + 0.1
+    missing = table[table["metric"] == "clip"]["note"]
+    assert missing.str.startswith("not computed").all()
+    brain = low[low["metric"] == "brain_correlation"]["note"]
+    assert brain.str.startswith("not computed").all()
+    images = pd.read_csv(
+        results(smoke_study) / "evaluation/image_scores.tsv", sep="\t", dtype={"stimulus_id": str}
+    )
+    rows = images[(images["method"] == "both") & (images["roi"] == "VC")]
+    rows = rows[(rows["set"] == "shapes") & (rows["metric"] == "pixel_correlation")]
+    assert rows["value"].mean() == pytest.approx(value["reconstruction"], abs=1e-5)
+
+
+def test_all_checks_are_there_and_nothing_leaks(smoke_study):
+    checks = pd.read_csv(results(smoke_study) / "validity/checks.tsv", sep="\t")
+    assert set(checks["id"]) == {f"V{k:02d}" for k in range(1, 26)}
+    status = checks.groupby("id")["status"].agg(set)
+    for check in ("V01", "V02", "V03", "V06", "V07", "V21", "V25"):
+        assert status[check] == {"PASS"}, check
+    for check in ("V08", "V09", "V10"):
+        assert "FAIL" not in status[check], checks[checks["id"] == check]["sentence"].tolist()
+    assert status["V20"] == {"WARN"}  # two seeds
+    assert status["V22"] == {"NOT RUN"}  # no imagery
+    page = (results(smoke_study) / "report/index.html").read_text()
+    assert "training images among the test images" in page
+
+
 def test_pictures_page_and_gallery_exist(smoke_study):
     folder = results(smoke_study)
     images = sorted((folder / "recon/sub-01/VC/both/shapes").glob("*.png"))
@@ -183,7 +223,7 @@ def test_pictures_page_and_gallery_exist(smoke_study):
     with Image.open(images[0]) as image:
         assert image.size == (64, 64)
     page = (folder / "report/index.html").read_text()
-    assert page.count("data:image/png;base64,") == 12
+    assert page.count("data:image/png;base64,") == 15
     assert "Simulated data" in page
     assert "http" not in re.sub(r"data:[^\"]*", "", page)  # nothing is fetched
     assert str(smoke_study) not in page
@@ -232,7 +272,9 @@ def test_a_comment_or_docstring_runs_nothing(smoke_study, edit):
 def test_a_changed_loss_runs_reconstruction_and_what_follows(smoke_study, edit):
     old = "return lambda found: _total((found - target).square()) / power"
     edit("deeprecon/reconstruct/losses.py", old, old.replace("square", "abs"))
-    assert rerun(smoke_study) == AFTER_RECONSTRUCTION | {"reconstruct", "reconstruct_true"}
+    assert rerun(smoke_study) == AFTER_RECONSTRUCTION | {
+        "reconstruct", "reconstruct_true", "reconstruct_mean",
+    }  # fmt: skip
 
 
 def change_setting(smoke_study, change):
@@ -251,12 +293,12 @@ def test_a_decoder_setting_runs_that_decoder_and_what_follows(smoke_study, edit)
 
 def test_an_evaluation_setting_runs_evaluation_and_report(smoke_study, edit):
     edit("config/smoke.yaml", "n_permutations: 999", "n_permutations: 500")
-    assert rerun(smoke_study) == {"evaluate", "scores", "plots", "page"}
+    assert rerun(smoke_study) == {"evaluate", "scores", "checks", "plots", "page"}
 
 
 def test_a_preprocessing_setting_keeps_realignment(smoke_study, edit):
     edit("config/smoke.yaml", "rois:\n", "preprocess: {delay: 6}\n\nrois:\n")
-    changed = {"samples", "quality_page", "region_voxels"}
+    changed = {"samples", "quality_page", "region_voxels", "encode"}
     assert rerun(smoke_study) == AFTER_DECODING | DECODING | changed
 
 

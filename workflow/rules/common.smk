@@ -12,6 +12,8 @@ from deeprecon.config import checked
 from deeprecon.data.download import downloads
 from deeprecon.data.fmriprep import fmriprep_command
 from deeprecon.errors import InputError
+from deeprecon.evaluate.networks import PERCEPTUAL_FILES
+from deeprecon.evaluate.published import published
 from deeprecon.features.layers import DOWNLOADS
 from deeprecon.machine import local_gpus, prepare_jobs
 from deeprecon.preprocess.samples import Cleaning
@@ -47,6 +49,7 @@ def code(script, *data):
 
 # What all pages are filled into.
 PAGE_PARTS = ("deeprecon/report/style.css", "deeprecon/report/table.html")
+REPORT_PARTS = ("deeprecon/report/page.html", "deeprecon/report/checks.html")
 
 
 def brain_settings():
@@ -341,6 +344,76 @@ def ceiling_files(wildcards):
         name: f"<results>/ceiling/{method}/{name}.h5"
         for name in study.methods[method]["sets"]
     }
+
+
+def mean_features_file(wildcards):
+    """The reconstruction from mean features, for losses that can be taken of them."""
+    settings = study.methods[wildcards.method]["settings"]
+    if settings["prior"] == "command" or settings["loss"] not in ("squared", "dists"):
+        return []
+    return f"<results>/mean/images/{wildcards.method}.h5"
+
+
+def of_brain(wildcards, file):
+    """A file about the voxels of a region, where one subject's are at hand."""
+    trained = [roi for roi, decoder in study.decoded() if study.is_trained(decoder)]
+    if wildcards.subject == AVERAGE or wildcards.roi not in trained:
+        return []
+    return file.format(**wildcards)
+
+
+def perceptual_files():
+    """Weights of networks that score, as far as they are there."""
+    files = [PERCEPTUAL_FILES[name] for name in config["evaluate"]["perceptual"]]
+    found = [Path(config["evaluate"]["weights"], file) for file in dict.fromkeys(files)]
+    return [str(file) for file in found if file.exists()]
+
+
+def blocks_of_scans():
+    """The blocks of each subject, with ratings of imagery, where there are scans."""
+    if study.kind in ("bdata", "decoded"):
+        return []
+    return expand("<results>/preprocess/{subject}/blocks.tsv", subject=study.subjects)
+
+
+def retrained(file):
+    """A file of every decoder that is trained anew, if the settings ask for it."""
+    if not config["evaluate"]["retrain"]:
+        return []
+    return [
+        file.format(subject=subject, roi=roi, decoder=decoder)
+        for subject in study.subjects
+        for roi, decoder in study.decoded()
+        if study.is_trained(decoder) and not study.decoders[decoder]["permute_labels"]
+    ]
+
+
+def check_files():
+    """Tables of checks of all parts of the study."""
+    files = ["<results>/validity/stimuli.tsv"]
+    for subject in study.subjects:
+        for roi, decoder in study.decoded():
+            if study.is_trained(decoder):
+                files.append(
+                    f"<results>/validity/decoding/{subject}/{roi}/{decoder}.tsv"
+                )
+    files += retrained("<results>/validity/retrained/{subject}/{roi}/{decoder}.tsv")
+    files += [
+        f"<results>/validity/images/{t.subject}/{t.roi}/{t.method}/{t.set}.tsv"
+        for t in study.targets()
+        if not study.is_floor(t.method)
+    ]
+    return files
+
+
+def of_targets(file):
+    """A file of each method in each region of each subject."""
+    return list(
+        dict.fromkeys(
+            f"<results>/evaluation/{t.subject}/{t.roi}/{file.format(method=t.method)}"
+            for t in study.targets()
+        )
+    )
 
 
 def judged():

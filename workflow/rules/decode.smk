@@ -198,3 +198,50 @@ rule decoding_tables:
         study=config["study"],
     script:
         "../scripts/decoding_tables.py"
+
+
+rule training_curve:
+    input:
+        samples="<results>/samples/{subject}.h5",
+        sampled=f"{FEATURES}/train/sampled_units.h5",
+        tests=expand(f"{FEATURES}/{{set}}/sampled_units.h5", set=study.test_sets),
+        settings=f"{DECODED}/cross_validation.tsv",
+    output:
+        table=f"{DECODED}/training_curve.tsv",
+    log:
+        "<results>/logs/training_curve/{subject}_{roi}_{decoder}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=6000,
+        runtime=120,
+    params:
+        code=code("training_curve"),
+        study=config["study"],
+        sets=study.test_sets,
+        layers=lambda wildcards: study.layers_of(wildcards.roi, wildcards.decoder),
+        seed=config["seed"],
+    script:
+        "../scripts/training_curve.py"
+
+
+rule training_curves:
+    input:
+        tables=retrained(f"{DECODED}/training_curve.tsv"),
+    output:
+        table="<results>/decoded/training_curve.tsv",
+        figure=report(
+            "<results>/report/decoding_by_training.png",
+            caption="../report/training.rst",
+            category="Decoding",
+        ),
+    log:
+        "<results>/logs/training_curves.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        code=code("training_curves"),
+        study=config["study"],
+        simulated=study.simulated,
+    script:
+        "../scripts/training_curves.py"

@@ -134,6 +134,11 @@ rule plots:
         study=config["study"],
         layers=study.layers,
         simulated=study.simulated,
+        published=published(
+            None if study.simulated else config["input"].get("dataset"),
+            config["sets"],
+            study.subjects,
+        ),
     script:
         "../scripts/plots.py"
 
@@ -147,20 +152,34 @@ rule page:
         layers="<results>/report/decoding_by_layer.png",
         regions="<results>/report/decoding_by_region.png",
         repetitions="<results>/report/decoding_by_repetitions.png",
+        training=(
+            "<results>/report/decoding_by_training.png"
+            if config["evaluate"]["retrain"]
+            else []
+        ),
         identification="<results>/report/identification.png",
         scores="<results>/evaluation/scores.tsv",
+        vividness="<results>/evaluation/vividness.tsv",
+        comparisons_table="<results>/evaluation/comparisons.tsv",
+        over_subjects="<results>/evaluation/subjects.tsv",
+        checks="<results>/validity/checks.tsv",
+        checks_figure="<results>/report/checks.png",
+        check_values="<results>/report/check_values.png",
+        stimuli=expand("<results>/stimuli/{set}.tsv", set=["train", *study.test_sets]),
+        weights=network_weights(),
         rois=of_samples("rois.tsv"),
         samples=of_samples("sets.tsv"),
         quality=quality_pages(),
         judge=["<results>/judge/index.html"] if "judge" in config else [],
     output:
         page="<results>/report/index.html",
+        settings="<results>/report/settings.yaml",
     log:
         "<results>/logs/page.log",
     conda:
         "../../envs/torch.yaml"
     params:
-        code=code("page", *PAGE_PARTS, "deeprecon/report/page.html"),
+        code=code("page", *PAGE_PARTS, *REPORT_PARTS),
         study=config["study"],
         settings=config,
         subjects=study.subjects,

@@ -1,4 +1,4 @@
-"""Score the reconstructions of one method in one ROI, set by set."""
+"""Score the reconstructions of one method in one ROI, and the baselines, set by set."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +7,15 @@ from _job import job, limit_torch_threads
 
 from deeprecon.atomic import replacing
 from deeprecon.data.stimuli import load_images, read_stimuli
-from deeprecon.evaluate.table import evaluate_set, feature_identification_rows
+from deeprecon.decode.region import Region
+from deeprecon.evaluate.encoding import EncodingModel, brain_scores
+from deeprecon.evaluate.perceptual import PerceptualScore, not_computed
+from deeprecon.evaluate.pictures import read_pictures
+from deeprecon.evaluate.suite import feature_scores, pixel_scores
+from deeprecon.evaluate.table import CONTROL, RECONSTRUCTION, TRUE_FEATURES, Tests, score_table
 from deeprecon.features.extract import extract
 from deeprecon.features.networks import of_settings
+from deeprecon.features.sampled import read_sampled
 from deeprecon.reconstruct.store import read_images
 
 if TYPE_CHECKING:
@@ -18,31 +24,60 @@ if TYPE_CHECKING:
 with job(snakemake):
     limit_torch_threads(snakemake)
     params, files, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
-    network = of_settings(params.network, files.weights or None)
+    network, layers = of_settings(params.network, files.weights or None), params.network["layers"]
+    size = params.image["size"]
+    training = load_images(read_stimuli(files.training), **params.image)
+    sampled = read_sampled(files.sampled, layers)
+    encoding = EncodingModel.load(files.encoding) if files.encoding else None
+    region = Region.load(files.region) if files.region else None
+    missing = {name: not_computed(name, params.weights) for name in params.perceptual}
+    perceptual = [PerceptualScore(name, params.weights) for name, why in missing.items() if not why]
+    missing["brain_correlation"] = params.no_brain if encoding is None else encoding.not_usable()
     floors = dict(zip(params.floor, files.floor, strict=True))
     ceilings = dict(zip(params.ceiling, files.ceiling, strict=True))
-    tables = []
-    for name, recon, table in zip(params.sets, files.recon, files.tables, strict=True):
+    tests = Tests(params.seed, params.n_permutations, params.n_bootstrap)
+    whole, single = [], []
+    for name, recon, baselines, table in zip(
+        params.sets, files.recon, files.baselines, files.tables, strict=True
+    ):
         stimuli = read_stimuli(table)
         ids = list(stimuli["stimulus_id"])
-        images: dict[str, Any] = {
-            "true": load_images(stimuli, **params.image),
-            "recon": read_images(recon, ids),
-            "floor": read_images(floors[name], ids) if name in floors else None,
-            "ceiling": read_images(ceilings[name], ids) if name in ceilings else None,
-        }
-        features: dict[str, Any] = {
-            key: None if part is None else extract(network, part, params.network["layers"])
-            for key, part in images.items()
-        }
-        settings: dict[str, Any] = {
-            "keys": {key: wildcards[key] for key in ("subject", "roi", "method")} | {"set": name},
-            "stimulus_id": ids,
-            "seed": params.seed,
-            "n_permutations": params.n_permutations,
-            "n_bootstrap": params.n_bootstrap,
-        }
-        tables += [evaluate_set(**images, **settings)]
-        tables += [feature_identification_rows(**features, **settings)]
-    with replacing(snakemake.output.scores) as temporary:
-        pd.concat(tables).to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+        true = load_images(stimuli, **params.image)
+        of_true = extract(network, true, layers)
+        pictures = {RECONSTRUCTION: read_images(recon, ids)}
+        for kind, given in ((CONTROL, floors), (TRUE_FEATURES, ceilings)):
+            if name in given:
+                pictures[kind] = read_images(given[name], ids)
+        scores: dict[str, list[Any]] = {}
+        for kind, images in (pictures | read_pictures(baselines, ids)).items():
+            features = extract(network, images, layers)
+            named = {"network": params.network["name"], "size": size}
+            scores[kind] = [
+                *pixel_scores(
+                    true,
+                    images,
+                    training=training,
+                    categories=list(stimuli.get("category", [])),
+                    legacy=kind in pictures,
+                ),
+                *feature_scores(of_true, features, sampled, **named),
+            ]
+            if encoding and region and not missing["brain_correlation"]:
+                scores[kind] += brain_scores(
+                    encoding, features, sampled.units, region, name, ids, size
+                )
+            for one in perceptual:
+                scores[kind] += one.scores(true, images)
+        tables = score_table(
+            scores,
+            keys={key: wildcards[key] for key in ("subject", "roi", "method")} | {"set": name},
+            stimulus_id=ids,
+            resampling=params.image["resampling"],
+            tests=tests,
+            missing={metric: why for metric, why in missing.items() if why},
+        )
+        whole.append(tables[0])
+        single.append(tables[1])
+    for path, parts in ((snakemake.output.scores, whole), (snakemake.output.images, single)):
+        with replacing(path) as temporary:
+            pd.concat(parts).to_csv(temporary, sep="\t", index=False, float_format="%.6g")

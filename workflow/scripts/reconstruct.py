@@ -47,7 +47,7 @@ with job(snakemake) as attributes:
     }
     network = of_settings(params.network, files.weights or None)
     statistics = read_statistics(files.statistics)
-    how = {"decoded": snakemake.rule != "reconstruct_true", "seed": method["seed"]}
+    how = {"decoded": snakemake.rule == "reconstruct", "seed": method["seed"]}
     weights = layer_weights(layers, files.get("accuracy", []))
     key = digest(attributes["config_digest"], params.code, targets, weights)
     checkpoint = Checkpoint(Path(output.result).with_suffix(".checkpoint"), key)
