@@ -66,6 +66,8 @@ def _wide(scores: pd.DataFrame, metrics: list[str], rows: list[str], columns: st
     """Values of some scores, spread over columns in the order in which they come."""
     shown = scores[scores["metric"].isin(metrics) & (scores["direction"] != "true")]
     shown = shown.dropna(subset=["value"])
+    if shown.empty:
+        return pd.DataFrame(columns=rows)
     wide = shown.pivot_table(values="value", index=rows, columns=columns, sort=False)
     known = [name for name in metrics if name in wide] if columns == "metric" else [*wide.columns]
     return wide[known].reset_index()

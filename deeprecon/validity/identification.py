@@ -15,6 +15,7 @@ from deeprecon.validity.result import Check, graded, not_run
 
 SIGNIFICANT = 0.05
 TOP = 10
+ENOUGH = 8  # images: of so many, two in the first ten of 200 would be significant
 # Of pairs within categories: an interval from chance to above it means that there are too few.
 TELLS_APART = 0.7
 
@@ -36,7 +37,7 @@ def among_training(place: NDArray[np.integer], n_candidates: int, about: str = "
     return graded(
         "V14",
         hits / len(place),
-        fail=False,
+        fail=p > SIGNIFICANT and len(place) >= ENOUGH,
         warn=p > SIGNIFICANT,
         threshold=f"above chance, {chance:.3f}",
         sentence=f"Among {n_candidates} images the true one is found ({shares}), p = {p:.3f}: "

@@ -161,7 +161,7 @@ def colour_alone(pixels: float, colour: float, about: str = "") -> Check:
     return graded(
         "V24",
         colour,
-        fail=False,
+        fail=colour > 0.5 and colour >= pixels + COLOUR_MARGIN,
         warn=colour > 0.5 and colour >= pixels - COLOUR_MARGIN,
         threshold=f"below {pixels - COLOUR_MARGIN:.2f}",
         sentence=f"One mean colour identifies {colour:.2f} of pairs, all pixels {pixels:.2f}.",

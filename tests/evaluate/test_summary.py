@@ -46,3 +46,10 @@ def test_a_score_beside_what_less_would_score():
         0.02, 0.05, 0.5,
     ]  # fmt: skip
     assert np.isnan(table.loc[1, "control"])
+
+
+def test_a_study_of_single_images_has_no_identification():
+    single = SCORES[SCORES["metric"] != "pixel_identification"]
+    table = beside_baselines(single, "pixel_identification")
+    assert list(table.columns) == ["subject", "roi", "method", "set"]
+    assert table.empty

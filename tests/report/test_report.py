@@ -72,6 +72,11 @@ def test_plots_have_a_panel_a_set_and_a_bar_a_method():
     assert "Simulated" in figure.get_supxlabel()
 
 
+def test_a_study_of_single_images_says_so_instead_of_bars():
+    figure = plot_identification(SCORES[SCORES["metric"] == "ssim"], "")
+    assert [text.get_text() for text in figure.texts] == ["no set has\ntwo images"]
+
+
 def test_published_values_are_lines_in_their_set():
     figure = plot_identification(SCORES, "", {"natural": {"published (source)": 0.81}})
     lines = [[line.get_label() for line in axis.lines] for axis in figure.axes]

@@ -97,9 +97,15 @@ def test_shuffled_originals_that_score_fail(monkeypatch):
 
 @pytest.mark.parametrize(
     ("pixels", "colour", "status"),
-    [(0.95, 0.7, "PASS"), (0.8, 0.85, "WARN"), (0.5, 0.49, "PASS"), (np.nan, 0.9, "NOT RUN")],
+    [
+        (0.95, 0.7, "PASS"),
+        (0.8, 0.79, "WARN"),
+        (0.8, 0.85, "FAIL"),
+        (0.5, 0.49, "PASS"),
+        (np.nan, 0.9, "NOT RUN"),
+    ],
 )
-def test_a_colour_that_explains_all_of_the_accuracy_warns(pixels, colour, status):
+def test_a_colour_that_explains_all_of_the_accuracy(pixels, colour, status):
     assert colour_alone(pixels, colour).status == status
 
 
