@@ -250,7 +250,8 @@ class PerceptualScore:
         """The score of a set: identification in both directions, or a distance."""
         definition = self.definition
         if definition.kind != "identification":
-            yield Score(self.name, "own", self.distance(true, recon), "RGB", definition.size)
+            distance = self.distance(true, recon)
+            yield Score(self.name, "own", distance, "RGB", definition.size, resized="bilinear")
         elif len(true) > 1:
             yield from identification_scores(
                 self.name,
@@ -258,4 +259,5 @@ class PerceptualScore:
                 colour="RGB",
                 size=definition.size,
                 groups=groups,
+                resized="bilinear",
             )

@@ -53,6 +53,7 @@ class Score:
     size : pixels that images had when they were compared
     chance : expected value without any relation, NaN where there is none
     similarity : (n, n), of two-way identification, for its test and its interval
+    resized : how images were brought to `size` from the study's size, if they were
     """
 
     metric: str
@@ -62,6 +63,7 @@ class Score:
     size: int
     chance: float = float("nan")
     similarity: NDArray[np.float64] | None = field(default=None, repr=False)
+    resized: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ def image_scores(true: NDArray, recon: NDArray, legacy: bool = True) -> Iterator
     """Every score of an image with its own reconstruction, of (n, H, W, 3) arrays, 0-255."""
     for one in IMAGE_SCORES + (LEGACY_SCORES if legacy else ()):
         size = one.size or true.shape[1]
-        yield Score(one.name, "own", one.score(true, recon), one.colour, size)
+        resized = "bilinear" if one.size else ""
+        yield Score(one.name, "own", one.score(true, recon), one.colour, size, resized=resized)
 
 
 def identification_scores(
@@ -131,12 +134,13 @@ def identification_scores(
     size: int,
     groups: Groups = None,
     among_many: bool = False,
+    resized: str = "",
 ) -> Iterator[Score]:
     """Two-way identification in both directions and, if asked for, n-way.
 
     n-way: the own image must beat n - 1 competitors; expected over all that could be drawn.
     """
-    describe = partial(Score, colour=colour, size=size)
+    describe = partial(Score, colour=colour, size=size, resized=resized)
     for fixed in get_args(Fixed):
         values = two_way_identification(similarity, fixed, groups)
         yield describe(name, fixed, values, chance=0.5, similarity=similarity)

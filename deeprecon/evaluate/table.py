@@ -162,8 +162,9 @@ def score_table(
                     f"{score.metric}: {len(score.values)} images but {len(stimulus_id)} "
                     f"stimulus_id in set {keys['set']!r}"
                 )
-            row: dict[str, Any] = {**keys, "pictures": pictures, "resampling": resampling}
+            row: dict[str, Any] = {**keys, "pictures": pictures}
             row |= _described(score, tests)
+            row["resampling"] = ", then ".join(filter(None, (resampling, score.resized)))
             if pictures == RECONSTRUCTION:
                 _warn(score, keys)
                 low, high = floor.get(place), ceiling.get(place)

@@ -40,9 +40,11 @@ def plot_identification(
     sets = list(dict.fromkeys(shown["set"]))
     with mpl.rc_context(STYLE):
         bars = [int((shown["set"] == name).sum()) for name in sets]
-        figure = Figure(
-            figsize=(0.5 * sum(bars) + 0.4 * len(sets) + 2.2, 4.2), layout="constrained"
-        )
+        width = 0.5 * sum(bars) + 0.4 * len(sets) + 2.2  # inches
+        figure = Figure(figsize=(width, 4.2), layout="constrained")
+        if not sets:
+            figure.text(0.5, 0.5, "no set has\ntwo images", ha="center")
+            return figure
         axes = figure.subplots(1, len(sets), sharey=True, squeeze=False, width_ratios=bars)[0]
         for axis, name in zip(axes, sets, strict=True):
             part = shown[shown["set"] == name].reset_index(drop=True)

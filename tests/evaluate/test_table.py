@@ -65,7 +65,8 @@ def test_a_row_a_score_and_kind_of_pictures_and_one_an_image():
     assert len(images) == 5 * n_scores
     assert (whole[list(KEYS)] == list(KEYS.values())).all(axis=None)
     assert (whole.version == VERSION).all()
-    assert (whole.resampling == "area").all()
+    assert (whole[whole["size"] == 16].resampling == "area").all()
+    assert (whole[whole["size"] == 425].resampling == "area, then bilinear").all()
     assert set(whole["size"]) == {16, 425}
 
     for direction in ("recon", "true"):
