@@ -168,6 +168,7 @@ rule page:
         stimuli=expand("<results>/stimuli/{set}.tsv", set=["train", *study.test_sets]),
         weights=network_weights(),
         rois=of_samples("rois.tsv"),
+        reliability="<results>/decoded/reliability.tsv",
         samples=of_samples("sets.tsv"),
         quality=quality_pages(),
         judge=["<results>/judge/index.html"] if "judge" in config else [],

@@ -17,16 +17,19 @@ from deeprecon.validity.result import read_checks
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
+RELIABILITY = "Reliability of voxels: correlation of repetitions, and the noise ceilings it gives"
+
 with job(snakemake):
     files, params = snakemake.input, snakemake.params
-    tables = {"Samples": files.samples, "Voxels": files.rois}
+    tables = {"Samples": files.samples, "Voxels": files.rois, RELIABILITY: [files.reliability]}
+    joint = {title: joined(paths) for title, paths in tables.items() if paths}
     decoding = {
         "Accuracy by layer": files.layers,
         "Accuracy by region": files.regions,
         "Accuracy by number of repetitions": files.repetitions,
         "Accuracy by number of training samples": files.training,
     }
-    sources = [*files.stimuli, *files.weights] if files.weights else [*files.stimuli]
+    sources = [*files.stimuli, files.weights] if files.weights else [*files.stimuli]
     page = build_page(
         settings=params.settings,
         pictures=Pictures(
@@ -44,7 +47,7 @@ with job(snakemake):
         over_subjects=pd.read_csv(files.over_subjects, sep="\t"),
         vividness=pd.read_csv(files.vividness, sep="\t"),
         checks=read_checks(files.checks),
-        tables={title: joined(paths) for title, paths in tables.items() if paths},
+        tables={title: table for title, table in joint.items() if len(table)},
         quality={
             subject: Path(path).name
             for subject, path in zip(params.subjects, files.quality, strict=False)
