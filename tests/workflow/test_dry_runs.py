@@ -86,7 +86,7 @@ def test_features_that_the_lab_decoded_need_no_brain_data(project):
     settings["rois"] = {"VC": "VC", "LVC": "LVC"}
     settings["decoders"] = {"lab": {"model": "import", "folder": "lab", "names": {"sub-01": "S1"}}}
     settings["methods"] = {"both": settings["methods"]["both"] | {"decoder": "lab"}}
-    settings["evaluate"] = {}
+    settings["evaluate"] = {"retrain": True}  # of which there is nothing to train
     (project / "decoded.yaml").write_text(yaml.safe_dump(settings))
     result = snakemake(project, "-n", "--configfile", "decoded.yaml")
     assert "methods.both.layer_weights: accuracy, which imported features lack" in result.stdout
@@ -97,7 +97,10 @@ def test_features_that_the_lab_decoded_need_no_brain_data(project):
     assert jobs["decoding_scores"] == 2
     assert jobs["reconstruct"] == 2 * 2  # ROIs x sets
     assert jobs["reconstruct_true"] == 2
-    assert not {"samples", "region_voxels", "cross_validate", "decode", "repetitions"} & set(jobs)
+    of_brains = {"samples", "region_voxels", "cross_validate", "decode", "repetitions", "encode",
+                 "check_decoding", "check_retrained", "training_curves"}  # fmt: skip
+    assert not of_brains & set(jobs)
+    assert jobs["check_images"] == 2 * 2
 
 
 def test_slurm_profile_is_understood(project):

@@ -154,7 +154,7 @@ rule page:
         repetitions="<results>/report/decoding_by_repetitions.png",
         training=(
             "<results>/report/decoding_by_training.png"
-            if config["evaluate"]["retrain"]
+            if retrained("{decoder}")
             else []
         ),
         identification="<results>/report/identification.png",
