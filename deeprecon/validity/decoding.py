@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from deeprecon.errors import InputError
 from deeprecon.evaluate.metrics import Groups, similarity_matrix
 from deeprecon.evaluate.statistics import holm, permutation_test
-from deeprecon.validity.result import Check, graded, not_run
+from deeprecon.validity.result import Check, graded, not_run, p_words
 
 Array = NDArray[np.floating]
 
@@ -166,7 +166,7 @@ def control_score(check: str, accuracy: float, p: float, about: str = "", where:
         warn=p <= P_WARN,
         threshold=f"chance 0.5, p above {P_FAIL}",
         sentence=f"The control identifies {accuracy:.2f} of pairs{where} (chance 0.5, "
-        f"p = {p:.3f}): " + ("information leaks." if p <= P_FAIL else "nothing leaks to be seen."),
+        f"{p_words(p)}): " + ("information leaks." if p <= P_FAIL else "nothing leaks to be seen."),
         about=about,
     )
 

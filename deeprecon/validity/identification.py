@@ -11,7 +11,7 @@ from deeprecon.evaluate.metrics import two_way_identification
 from deeprecon.evaluate.ranks import top_k
 from deeprecon.evaluate.statistics import bootstrap_ci
 from deeprecon.evaluate.within import two_way_within
-from deeprecon.validity.result import Check, graded, not_run
+from deeprecon.validity.result import Check, graded, not_run, p_words
 
 SIGNIFICANT = 0.05
 TOP = 10
@@ -40,7 +40,7 @@ def among_training(place: NDArray[np.integer], n_candidates: int, about: str = "
         fail=p > SIGNIFICANT and len(place) >= ENOUGH,
         warn=p > SIGNIFICANT,
         threshold=f"above chance, {chance:.3f}",
-        sentence=f"Among {n_candidates} images the true one is found ({shares}), p = {p:.3f}: "
+        sentence=f"Among {n_candidates} images the true one is found ({shares}), {p_words(p)}: "
         + ("more than its kind is known." if p <= SIGNIFICANT else "the kind may be all there is."),
         about=about,
     )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deeprecon.errors import InputError
+from deeprecon.evaluate.baselines import derangement
 from deeprecon.evaluate.metrics import (
     Groups,
     pixel_correlation,
@@ -137,7 +138,9 @@ def sanity(true: Images, seed: int = 0, groups: Groups = None, about: str = "") 
     own = [pixel_correlation(true, true), ssim_grey(true, true)]
     usable = ~np.isnan(own[0])
     perfect = all(bool(np.allclose(values[usable], 1, atol=1e-6)) for values in own)
-    order = np.random.default_rng(seed).permutation(len(true))
+    order = derangement(len(true), seed, groups)
+    if order is None:
+        return not_run("V23", "Images of one group are most of the set.", about)
     null = permutation_test(similarity, 199, seed, groups=groups)
     shuffled = float(np.nanmean(two_way_identification(similarity[:, order], groups=groups)))
     off = abs(shuffled - null.null_mean) / null.null_sd if null.null_sd else 0.0

@@ -83,6 +83,17 @@ def not_run(check: str, why: str, about: str = "") -> Check:
     return Check(check, "NOT RUN", float("nan"), "", why, about)
 
 
+def p_words(p: float) -> str:
+    """A p value as a sentence has it.
+
+    Examples
+    --------
+    >>> p_words(0.0421), p_words(0.0001)
+    ('p = 0.042', 'p < 0.001')
+    """
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
 def graded(
     check: str,
     value: float,
