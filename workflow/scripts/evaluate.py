@@ -8,6 +8,7 @@ from _job import job, limit_torch_threads
 from deeprecon.atomic import replacing
 from deeprecon.data.stimuli import load_images, read_stimuli
 from deeprecon.decode.region import Region
+from deeprecon.errors import about
 from deeprecon.evaluate.encoding import EncodingModel, brain_scores
 from deeprecon.evaluate.perceptual import PerceptualScore, not_computed
 from deeprecon.evaluate.pictures import read_pictures
@@ -50,18 +51,20 @@ with job(snakemake):
                 pictures[kind] = read_images(given[name], ids)
         scores: dict[str, list[Any]] = {}
         for kind, images in (pictures | read_pictures(baselines, ids)).items():
+            with about(f"{name}, {kind}"):
+                scores[kind] = list(
+                    pixel_scores(
+                        true,
+                        images,
+                        training=training,
+                        categories=list(stimuli.get("category", [])),
+                        legacy=kind in pictures,
+                    )
+                )
             features = extract(network, images, layers)
-            named = {"network": params.network["name"], "size": size}
-            scores[kind] = [
-                *pixel_scores(
-                    true,
-                    images,
-                    training=training,
-                    categories=list(stimuli.get("category", [])),
-                    legacy=kind in pictures,
-                ),
-                *feature_scores(of_true, features, sampled, **named),
-            ]
+            scores[kind] += feature_scores(
+                of_true, features, sampled, network=params.network["name"], size=size
+            )
             if encoding and region and not missing["brain_correlation"]:
                 scores[kind] += brain_scores(
                     encoding, features, sampled.units, region, name, ids, size
