@@ -13,6 +13,7 @@ from deeprecon.preprocess.presets import PRESETS
 ROOT = Path(__file__).parent.parent
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 DEMO = yaml.safe_load((ROOT / "config.yaml").read_text())
+ASKED = {"task": "identification", "methods": ["all_layers"], "rois": ["VC"]}
 
 
 def changed(path, value):
@@ -179,9 +180,33 @@ MISTAKES = [
     ("input/simulate/runs", {"train": 2}, "config: input.simulate.runs: found 1 entries"),
     ("input/simulate/runs/letters", DELETE, "config: input.simulate.runs: no runs for the set"),
     ("sets/extra", "perceptionExtra", "config: input.simulate.runs: no runs for the set 'extra'"),
-    ("judge/rois", ["V1"], "config: judge.rois: unknown ROI of method all_layers 'V1'"),
-    ("judge/methods", ["other"], "config: judge.methods: unknown method 'other'"),
+    ("judge/tasks", [ASKED | {"rois": ["V1"]}], "config: judge.tasks.0.rois: unknown ROI of method"),
+    ("judge/tasks", [ASKED | {"methods": ["other"]}], "config: judge.tasks.0.methods: unknown"),
+    ("judge/tasks", [ASKED | {"sets": ["train"]}], "config: judge.tasks.0.sets: unknown set of"),
+    ("judge/tasks", [ASKED | {"task": "afc"}], "config: judge.tasks.0.task: 'afc' is not one of"),
+    ("judge/tasks", [ASKED | {"trials": 5}], "config: judge.tasks.0.trials: 5 is less than"),
+    ("judge/tasks", [ASKED, ASKED], "config: judge.tasks: 'identification' stands 2 times"),
+    ("judge/tasks", [], "config: judge.tasks: found 0 entries"),
+    (
+        "judge/tasks",
+        [ASKED | {"pairs": "all", "trials": 50}],
+        "config: judge.tasks.0.trials: contradicts pairs 'all'",
+    ),
+    (
+        "judge/tasks",
+        [ASKED | {"task": "preference"}],
+        "config: judge.tasks.0: a preference needs two methods or two ROIs",
+    ),
+    (
+        "judge/tasks",
+        [ASKED | {"task": "preference", "rois": ["VC", "LVC"], "pairs": "all"}],
+        "config: judge.tasks.0.pairs: a preference has no foils",
+    ),
     ("judge/consent", "", "config: judge.consent: "),
+    ("judge/consent", DELETE, "config: judge: missing key 'consent'"),
+    ("judge/language", "tlh", "config: judge: "),
+    ("judge/completion_url", "http://insecure.org", "config: judge.completion_url: "),
+    ("judge/rules", {"min_catch": 0.5}, "config: judge: "),
     ("input/kind", "dicom", "config: input.kind: "),
     ("input/kind", "bdata", "config: input: kind 'bdata' needs the key 'bdata'"),
     ("input/kind", "fmriprep", "config: input: kind 'fmriprep' needs the key 'fmriprep'"),

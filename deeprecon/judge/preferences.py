@@ -39,10 +39,11 @@ def preference_table(
     -------
     DataFrame
         A row for each subject, set ("all" too, where there are several), roi and method, for the
-        raters who are kept and for all: share of the comparisons with other conditions in which it
-        was chosen, low, high (`two_way_interval`); strength (Bradley-Terry, natural logarithm, mean
-        zero over the conditions), strength_low, strength_high (`bradley_terry_intervals`); n_raters,
-        n_images, n_answers; note, where strengths are not defined. Empty if there is no answer.
+        raters who are kept and for all: share (of the comparisons with other conditions, those in
+        which it was chosen), low, high (`two_way_interval`); strength (Bradley-Terry, natural
+        logarithm, mean zero over the conditions), strength_low, strength_high
+        (`bradley_terry_intervals`); n_raters, n_images, n_answers; note, where strengths are not
+        defined. Empty if there is no answer.
 
     Raises
     ------

@@ -200,16 +200,22 @@ def _result(
     begin = _BEGIN + timedelta(hours=number)
     trials = [
         {
-            "trial_id": str(row.trial_id),
-            "order": int(row.order),
-            "left": str(row.left),
-            "right": str(row.right),
+            "trial_id": str(trial_id),
+            "order": int(order),
+            "left": str(shown_left),
+            "right": str(shown_right),
             "response": "left" if chosen else "right",
             "rt_ms": int(rt),
             "t_ms": int(t),
             "focus_lost": 0,
         }
-        for row, chosen, rt, t in zip(part.itertuples(), left, times, clock, strict=True)
+        for (trial_id, order, shown_left, shown_right), chosen, rt, t in zip(
+            part[["trial_id", "order", "left", "right"]].to_numpy(object).tolist(),
+            left,
+            times,
+            clock,
+            strict=True,
+        )
     ]
     return {
         "schema": SCHEMA,

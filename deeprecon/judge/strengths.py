@@ -136,8 +136,11 @@ def bradley_terry_intervals(
     Pigeonhole bootstrap over raters and images, scaled as `two_way_interval` scales it: V comes
     from the scores of single answers through the model's information (the sandwich estimator), and
     is not let below that of the model for independent answers. Both hold the prior of half a win,
-    so that a condition that never lost has an interval. In simulated studies of three and five
-    conditions (12 or 20 raters, 40 images) it covers the true strengths in .95-.97 of the studies.
+    so that a condition that never lost has an interval.
+
+    Coverage of the 95 % interval in 1,000 simulated studies of 6, 12 or 20 raters and 20 or 40
+    images (raters and images differ as for `two_way_interval`): three and five conditions .93-.97,
+    two conditions 3 logits apart .92-.94.
 
     Examples
     --------

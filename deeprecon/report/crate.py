@@ -18,7 +18,8 @@ from deeprecon.errors import InputError
 from deeprecon.provenance import commit
 
 PARTS: dict[str, str] = {
-    "report/*.html": "report page",
+    "report/index.html": "report page",
+    "report/quality_*.html": "quality of a subject's scans",
     "report/*.png": "figure of the report",
     "report/settings.yaml": "settings of the study",
     "evaluation/*.tsv": "scores",
@@ -27,7 +28,15 @@ PARTS: dict[str, str] = {
     "recon/*/*/*/*.h5": "reconstructed images",
     "ceiling/*/*.h5": "images reconstructed from true features",
     "stimuli/*.tsv": "names, sizes and SHA-256 of the stimuli",
+    # Nothing that names a rater: answers are the laboratory's to publish.
     "judge/index.html": "page for raters",
+    "judge/trials.tsv": "key of the page for raters",
+    "judge/study.json": "counts and checksums of the page for raters",
+    "judge/observers.tsv": "answers of model observers, who are no people",
+    "judge/accuracy.tsv": "accuracy of raters and of model observers",
+    "judge/preferences.tsv": "preferred methods and regions",
+    "judge/agreement.tsv": "agreement between raters",
+    "judge/metrics.tsv": "which metrics track raters",
 }
 FORMATS = {
     ".html": "text/html",

@@ -140,13 +140,13 @@ def build_page(
         decoding=_uris(pictures.decoding),
         scores=[(metric, _of_reconstructions(scores, metric)) for metric in SUMMARY_METRICS],
         baselines=[
-            (metric, _cells(beside_baselines(scores, metric))) for metric in BASELINE_METRICS
+            (metric, cells(beside_baselines(scores, metric))) for metric in BASELINE_METRICS
         ],
         explained=EXPLAINED,
         missing=sorted({(row.metric, row.note) for row in _not_computed(scores)}),
-        compared=_cells(compared[compared["metric"] == "pixel_identification"]),
-        over_subjects=_cells(over_subjects[over_subjects["metric"].isin(SUMMARY_METRICS)]),
-        vividness=_cells(vividness),
+        compared=cells(compared[compared["metric"] == "pixel_identification"]),
+        over_subjects=cells(over_subjects[over_subjects["metric"].isin(SUMMARY_METRICS)]),
+        vividness=cells(vividness),
         checks=[{**asdict(check), "title": check.title} for check in checks],
         counts={status: sum(c.status == status for c in checks) for status in STATUSES},
         tables=[(title, table.to_dict("records")) for title, table in tables.items()],
@@ -163,7 +163,7 @@ def _uris(files: Mapping[str, File]) -> list[tuple[str, str]]:
     return [(name, _data_uri(path)) for name, path in files.items()]
 
 
-def _cells(table: pd.DataFrame) -> list[dict[Any, Any]]:
+def cells(table: pd.DataFrame) -> list[dict[Any, Any]]:
     """Rows of a table, numbers with two or three digits."""
     rounded = table.copy()
     for column in rounded.select_dtypes("float"):

@@ -16,6 +16,8 @@ import yaml
 from PIL import Image
 
 from deeprecon.data.bdata import read_bdata
+from deeprecon.judge.simulate import simulate_ratings
+from deeprecon.judge.study import read_key
 from deeprecon.preprocess.rigid import grid_centre, motion_matrix, motion_parameters
 from tests.conftest import copy_project, snakemake
 
@@ -25,7 +27,8 @@ STUDY = ("--configfile", "config/smoke.yaml")
 AFTER_DECODING = {
     "decoding_scores", "decoding_tables", "average_decoded", "reconstruct", "baselines", "evaluate",
     "scores", "check_decoding", "check_images", "checks", "gallery", "comparison",
-    "search_figures", "plots", "page", "study_page",
+    "search_figures", "plots", "page", "study_page", "ratings", "model_observers", "judgement",
+    "judgement_page",
 }  # fmt: skip
 AFTER_RECONSTRUCTION = AFTER_DECODING - {
     "decoding_scores", "decoding_tables", "average_decoded", "reconstruct", "check_decoding",
@@ -227,9 +230,57 @@ def test_pictures_page_and_gallery_exist(smoke_study):
     assert "Simulated data" in page
     assert "http" not in re.sub(r"data:[^\"]*", "", page)  # nothing is fetched
     assert str(smoke_study) not in page
-    assert (folder / "judge/index.html").is_file()
     with Image.open(folder / "report/gallery_shapes.png") as gallery:
         assert gallery.width > 1000
+
+
+def test_model_observers_judge_where_no_person_has(smoke_study):
+    folder = results(smoke_study)
+    assert (folder / "judge/index.html").is_file()
+    for name in ("responses", "raters", "findings"):
+        assert pd.read_csv(folder / f"judge/{name}.tsv", sep="\t").empty
+    accuracy = pd.read_csv(folder / "judge/accuracy.tsv", sep="\t")
+    assert accuracy["judges"].str.startswith("observer-").all()
+    assert set(accuracy["task"]) == {"identification", "colour_shape"}
+    of_pixels = accuracy[accuracy["judges"] == "observer-pixel"].set_index(["task", "set"])
+    assert (of_pixels.loc["identification", "accuracy"] > 0.6).all()
+    page = (folder / "report/judgement.html").read_text()
+    assert "No person has judged these pictures yet" in page
+    assert "model observers" in page
+    assert "http" not in re.sub(r"data:[^\"]*", "", page)
+
+
+def test_dropped_ratings_run_their_analysis_alone(smoke_study):
+    """Files of simulated raters in the folder, a clicker and a broken file among them."""
+    folder = results(smoke_study)
+    key, sha256 = read_key(folder / "judge/trials.tsv")
+    sent = folder / "judge/ratings"
+    sent.mkdir()
+    try:
+        rated = simulate_ratings(key, lists=[1, 2, 3], ability=2.5, study=sha256, seed=1)
+        rated += simulate_ratings(key, lists=[4], kind="clicker", study=sha256, seed=2)
+        for one in rated:
+            (sent / f"{one['rater']}.json").write_text(json.dumps(one))
+        (sent / "broken.json").write_text('{"schema": ')
+        assert rerun(smoke_study) == {"ratings", "judgement", "judgement_page"}
+        done = snakemake(smoke_study, "--cores", "2", *STUDY)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "broken.json: bad_json" in done.stdout + done.stderr
+        raters = pd.read_csv(folder / "judge/raters.tsv", sep="\t").set_index("rater")
+        assert raters["kept"].to_dict() == {
+            "r001": True, "r002": True, "r003": True, "r004": False,
+        }  # fmt: skip
+        accuracy = pd.read_csv(folder / "judge/accuracy.tsv", sep="\t")
+        people = accuracy[(accuracy["judges"] == "raters") & (accuracy["raters"] == "kept")]
+        assert (people.loc[people["task"] == "identification", "accuracy"] > 0.7).all()
+        page = (folder / "report/judgement.html").read_text()
+        assert "4 raters, of whom 3 are kept" in page
+        assert "bad_json" in page
+        assert rerun(smoke_study) == set()
+    finally:
+        shutil.rmtree(sent)
+    done = snakemake(smoke_study, "--cores", "2", *STUDY)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def rerun(folder, *arguments):
@@ -293,7 +344,9 @@ def test_a_decoder_setting_runs_that_decoder_and_what_follows(smoke_study, edit)
 
 def test_an_evaluation_setting_runs_evaluation_and_report(smoke_study, edit):
     edit("config/smoke.yaml", "n_permutations: 999", "n_permutations: 500")
-    assert rerun(smoke_study) == {"evaluate", "scores", "checks", "plots", "page"}
+    assert rerun(smoke_study) == {
+        "evaluate", "scores", "checks", "plots", "page", "judgement", "judgement_page",
+    }  # fmt: skip
 
 
 def test_a_preprocessing_setting_keeps_realignment(smoke_study, edit):

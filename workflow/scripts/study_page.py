@@ -1,49 +1,39 @@
-"""Build the page for human judgement and the key that stays in the laboratory."""
+"""Build the page for human judgement, the key that stays in the laboratory, and a power table."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from _job import job
 
 from deeprecon.data.stimuli import read_stimuli
-from deeprecon.judge.study import build_study, build_trials
+from deeprecon.decode.tables import write_table
+from deeprecon.judge.images import judged_images
+from deeprecon.judge.power import study_power
+from deeprecon.judge.questions import Task
+from deeprecon.judge.study import build_study
+from deeprecon.judge.texts import read_texts
+from deeprecon.judge.trials import build_trials
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake) as attributes:
-    params = snakemake.params
-    tables = {Path(path).stem: read_stimuli(path) for path in snakemake.input.tables}
-    rows = []
-    for target, result in zip(params.targets, snakemake.input.recon, strict=True):
-        subject, roi, method, name = target.split("/")
-        stimuli = tables[name]
-        for stimulus_id, file in zip(stimuli["stimulus_id"], stimuli["file"], strict=True):
-            rows.append(
-                {
-                    "subject": subject,
-                    "roi": roi,
-                    "method": method,
-                    "set": name,
-                    "stimulus_id": stimulus_id,
-                    "true_file": file,
-                    "recon_file": str(Path(result).with_suffix("") / f"{stimulus_id}.png"),
-                }
-            )
-    images = pd.DataFrame(rows)
-    trials = build_trials(
-        images,
-        n_raters=params.n_raters,
-        trials_per_rater=params.trials_per_rater,
-        seed=params.seed,
-    )
+    files, params = snakemake.input, snakemake.params
+    stimuli = {Path(path).stem: read_stimuli(path) for path in files.tables}
+    images = judged_images(params.targets, files.recon, stimuli)
+    tasks = [Task(**given) for given in params.tasks]
+    trials = build_trials(images, tasks, n_raters=params.n_raters, seed=params.seed)
     build_study(
         trials,
         images,
+        list(read_stimuli(files.training)["file"]),
         Path(snakemake.output.page).parent,
         title=params.title,
         consent=params.consent,
+        texts=read_texts(params.language),
         seed=params.seed,
+        completion_url=params.completion_url,
         attributes=attributes,
     )
+    power = study_power(trials, seed=params.seed)
+    write_table(snakemake.output.power, power)
