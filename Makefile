@@ -34,7 +34,7 @@ picture: .venv/.ready
 test: unit smoke
 
 unit: .venv/.ready
-	$(BIN)/python -m pytest -m "not smoke" --doctest-modules deeprecon tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not smoke" --doctest-modules deeprecon tests
 
 smoke: .venv/.ready
 	$(BIN)/python -m pytest -m smoke tests
