@@ -119,7 +119,7 @@ def image_table(responses: pd.DataFrame) -> pd.DataFrame:
     table["accuracy"] = table["share"].mask(preference, np.nan)
     table["preferred"] = table["share"].where(preference, np.nan)
     table["rank"] = table.groupby(keys)["share"].rank(ascending=False, method="min").astype(int)
-    table["condition"] = table.groupby(keys, sort=False).ngroup()
+    table["condition"] = table.groupby(keys).ngroup()
     table = table.sort_values(["condition", "rank"], kind="stable").assign(raters=KEPT)
     return table[IMAGE_TABLE_COLUMNS].reset_index(drop=True)
 

@@ -55,7 +55,7 @@ def preference_table(
         rows: list[dict[str, Any]] = []
         for key, part in grouped(_compared(answers), ["subject", "set"]):
             names = _conditions(part)
-            strengths, note = _strengths(part, names, n_bootstrap, seed)
+            strengths, note = _strengths(part, names)
             both = sides(part)
             for place, (roi, method) in enumerate(names):
                 own = both[(both["roi"] == roi) & (both["method"] == method)]
@@ -127,9 +127,8 @@ def _compared(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _conditions(asked: pd.DataFrame) -> list[tuple[str, str]]:
-    """(roi, method) of what was compared, in the order in which they appear."""
-    names = zip(_names(asked, _ONE), _names(asked, _OTHER), strict=True)
-    return list(dict.fromkeys(name for pair in names for name in pair))
+    """(roi, method) of what was compared, in the order of their names."""
+    return sorted({*_names(asked, _ONE), *_names(asked, _OTHER)})
 
 
 def _names(asked: pd.DataFrame, columns: list[str]) -> list[tuple[str, str]]:
@@ -147,9 +146,7 @@ def _share(answers: pd.DataFrame, n_bootstrap: int, seed: int) -> dict[str, floa
     return {"share": interval.estimate, "low": interval.low, "high": interval.high}
 
 
-def _strengths(
-    answers: pd.DataFrame, names: list[tuple[str, str]], n_bootstrap: int, seed: int
-) -> tuple[Strengths, str]:
+def _strengths(answers: pd.DataFrame, names: list[tuple[str, str]]) -> tuple[Strengths, str]:
     """Strengths in the order of `names`, or why there are none."""
     place = {name: i for i, name in enumerate(names)}
     first, second = (
@@ -163,8 +160,6 @@ def _strengths(
             answers["rater"].to_numpy(str),
             images_of(answers),
             len(names),
-            n_bootstrap,
-            seed=seed,
         )
     except InputError as error:
         nothing = np.full(len(names), np.nan)

@@ -76,9 +76,13 @@ def pooled(responses: pd.DataFrame, column: str, same: Sequence[str]) -> pd.Data
 def grouped(
     responses: pd.DataFrame, columns: Sequence[str]
 ) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
-    """Groups of answers by name, in the order in which they appear."""
-    for key, part in responses.groupby(list(columns), sort=False):
-        yield dict(zip(columns, map(str, key), strict=True)), part
+    """Groups of answers, in the order of their names, what is pooled last.
+
+    (Trials are shuffled: the order in which they appear would differ from rater to rater.)
+    """
+    parts = {tuple(map(str, key)): part for key, part in responses.groupby(list(columns))}
+    for key in sorted(parts, key=lambda names: [(name == EVERY, name) for name in names]):
+        yield dict(zip(columns, key, strict=True)), parts[key]
 
 
 def images_of(responses: pd.DataFrame) -> NDArray[np.str_]:

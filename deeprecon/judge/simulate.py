@@ -132,6 +132,7 @@ def simulate_ratings(
     unknown = [number for number in wanted if number not in known]
     if unknown:
         raise InputError(f"lists: found {unknown[0]}, expected some of {known[0]} to {known[-1]}")
+    trials = trials.reset_index(drop=True)
     logits = _logits(trials, ability, strengths or {}, item_sd, seed)
     rated = []
     for number in wanted:

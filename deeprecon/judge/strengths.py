@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import norm
 from scipy.stats import t as student
 
 from deeprecon.errors import InputError
-from deeprecon.judge.statistics import pigeonhole_counts, two_way_variance
+from deeprecon.judge.statistics import two_way_variance
 
 PRIOR = 0.5
-MAX_ITERATIONS = 20_000
+MAX_ITERATIONS = 50_000
+TOLERANCE = 1e-11  # of a step; where conditions form a chain, many small ones follow
 
 
 @dataclass(frozen=True)
@@ -77,26 +77,21 @@ def bradley_terry(wins: ArrayLike, prior: float = PRIOR) -> NDArray[np.float64]:
         )
     if prior == 0 and connected_components(given > 0, connection="strong")[0] > 1:
         raise InputError("wins: some conditions never lost to the others; expected a prior")
-    return _fit((given + prior * compared)[None], 1e-10)[0]
+    return _fit(given + prior * compared)
 
 
-def _fit(wins: NDArray, tolerance: float, start: NDArray | None = None) -> NDArray[np.float64]:
-    """Log strengths of (m, k, k) wins, (m, k), from `start` (k,); what has converged is left."""
-    n_tables, k, _ = wins.shape
-    result = np.zeros((n_tables, k)) if start is None else np.tile(start, (n_tables, 1))
-    won, met = wins.sum(axis=2), wins + wins.transpose(0, 2, 1)
-    open_ = np.arange(n_tables)
-    strength = np.exp(result)
-    for _ in range(MAX_ITERATIONS):
-        shares = met[open_] / (strength[:, :, None] + strength[:, None, :])
-        updated = won[open_] / shares.sum(axis=2)
-        updated /= np.exp(np.log(updated).mean(axis=1, keepdims=True))
-        moved = np.abs(np.log(updated / strength)).max(axis=1) > tolerance
-        result[open_] = np.log(updated)
-        open_, strength = open_[moved], updated[moved]
-        if not len(open_):
+def _fit(wins: NDArray) -> NDArray[np.float64]:
+    """Log strengths of (k, k) wins of conditions that are connected."""
+    strength = np.ones(len(wins))
+    won, met = wins.sum(axis=1), wins + wins.T
+    for _ in range(MAX_ITERATIONS if len(wins) > 1 else 0):
+        updated = won / (met / (strength[:, None] + strength)).sum(axis=1)
+        updated /= np.exp(np.log(updated).mean())
+        moved = np.abs(np.log(updated / strength)).max()
+        strength = updated
+        if moved < TOLERANCE:
             break
-    return result
+    return np.log(strength)
 
 
 def bradley_terry_intervals(
@@ -105,9 +100,7 @@ def bradley_terry_intervals(
     raters: ArrayLike,
     items: ArrayLike,
     n_conditions: int,
-    n_resamples: int = 5000,
     confidence: float = 0.95,
-    seed: int = 0,
 ) -> Strengths:
     """Strengths with intervals for other raters and other images.
 
@@ -118,8 +111,7 @@ def bradley_terry_intervals(
     raters, items : (n,) labels
         Whose answer it is, and to which image.
     n_conditions : k
-    n_resamples, confidence, seed
-        As for `deeprecon.judge.statistics.two_way_interval`.
+    confidence : float
 
     Returns
     -------
@@ -133,14 +125,16 @@ def bradley_terry_intervals(
 
     Notes
     -----
-    Pigeonhole bootstrap over raters and images, scaled as `two_way_interval` scales it: V comes
-    from the scores of single answers through the model's information (the sandwich estimator), and
-    is not let below that of the model for independent answers. Both hold the prior of half a win,
-    so that a condition that never lost has an interval.
+    Estimate -/+ t sqrt(V), with V and the degrees of freedom of t by clusters of raters and of
+    images (`deeprecon.judge.statistics.two_way_variance`) from the scores of single answers through
+    the model's information: the sandwich estimator. V is not let below that of the model for
+    independent answers, which holds the prior, so that a condition that never lost has an interval.
+    A bootstrap over raters and images, scaled to V, was tried and left: its quantiles reach too far
+    away from zero and not far enough towards it (coverage .91 for two conditions far apart).
 
-    Coverage of the 95 % interval in 1,000 simulated studies of 6, 12 or 20 raters and 20 or 40
-    images (raters and images differ as for `two_way_interval`): three and five conditions .93-.97,
-    two conditions 3 logits apart .92-.94.
+    Coverage of the 95 % interval in 1,000 simulated studies of two, three and five conditions
+    (raters and images differ as for `two_way_interval`): .95-.96 with 12 or 20 raters and 40
+    images, .97-.98 with 6 and 20.
 
     Examples
     --------
@@ -164,25 +158,6 @@ def bradley_terry_intervals(
     surprise = lost[winners, losers]
     influence = surprise[:, None] * (covariance[winners] - covariance[losers])
     spread = two_way_variance(influence, rater, image)
-    variance = np.maximum(spread.variance, np.diagonal(covariance))
-    if np.isnan(spread.variance).any():
-        return Strengths(estimate, np.full(k, np.nan), np.full(k, np.nan))
-    # Sums over the answers of a rater to an image, as often as both are drawn.
-    of_raters, of_images = pigeonhole_counts(rater.max() + 1, image.max() + 1, n_resamples, seed)
-    resampled = np.empty((n_resamples, k * k))
-    for place in range(k * k):
-        chosen = pair == place
-        cells = np.zeros((of_raters.shape[1], of_images.shape[1]))
-        np.add.at(cells, (rater[chosen], image[chosen]), 1)
-        resampled[:, place] = ((of_raters @ cells) * of_images).sum(axis=1)
-    tables = resampled.reshape(-1, k, k) + prior
-    drawn = _fit(tables, 1e-5, estimate)
-    levels = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    width = drawn.std(axis=0)
-    t = student.ppf(levels[1], spread.degrees)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.sqrt(variance) / width * t / norm.ppf(levels[1])
-    ends = estimate + scale * (np.quantile(drawn, levels, axis=0) - estimate)
-    straight = estimate + np.array([[-1.0], [1.0]]) * t * np.sqrt(variance)
-    low, high = np.where(width > 1e-9, ends, straight)
-    return Strengths(estimate, np.minimum(low, estimate), np.maximum(high, estimate))
+    variance = np.maximum(spread.variance, np.diagonal(covariance))  # NaN stays NaN
+    half = student.ppf((1 + confidence) / 2, spread.degrees) * np.sqrt(variance)
+    return Strengths(estimate, estimate - half, estimate + half)

@@ -56,11 +56,11 @@ def metric_table(
         A row for each set ("all" too, where there are several), metric and direction, best first:
         spearman (within conditions: ranks are taken in each subject, region and method, and
         correlated over all of them), low and high (95 % percentile bootstrap over images), p
-        (two-sided; images permuted within conditions) and p_holm (over the metrics of a set),
-        n_images, n_conditions. Of distances the sign is turned: `better` says "smaller". The row
-        "noise_ceiling" is what a metric could reach at most that knew how well people identify an
-        image: the square root of the reliability of their ranks (halves of the raters,
-        Spearman-Brown; mean of 200 splits). Empty if nobody has identified anything.
+        (two-sided; images permuted within conditions, in all of them alike) and p_holm (over the
+        metrics of a set), n_images, n_conditions. Of distances the sign is turned: `better` says
+        "smaller". The row "noise_ceiling" is what a metric could reach at most that knew how well
+        people identify an image: the square root of the reliability of their ranks (halves of the
+        raters, Spearman-Brown; mean of 200 splits). Empty if nobody has identified anything.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def _metric_row(
         "spearman": estimate,
         "low": float(low),
         "high": float(high),
-        "p": _p_value(estimate, x, y, condition, n_permutations, rng),
+        "p": _p_value(estimate, x, y, condition, image, n_permutations, rng),
         "n_images": n,
         "n_conditions": condition.max() + 1,
     }
@@ -156,17 +156,23 @@ def _p_value(
     x: NDArray,
     y: NDArray,
     condition: NDArray[np.integer],
+    image: NDArray[np.integer],
     n_permutations: int,
     rng: Generator,
 ) -> float:
-    """How often images, shuffled within conditions, correlate as much (Phipson and Smyth 2010)."""
+    """How often images, shuffled within conditions, correlate as much (Phipson and Smyth 2010).
+
+    Conditions that hold the same images are shuffled alike: an image that is easy to see for one
+    subject is so for the others, for people and for a metric.
+    """
     if np.isnan(estimate):
         return float("nan")
     covariance = np.zeros(n_permutations)
+    keys = rng.random((n_permutations, image.max() + 1))
     for number in np.unique(condition):
-        rows = condition == number
-        shuffled = rng.permuted(np.tile(x[rows], (n_permutations, 1)), axis=1)
-        covariance += shuffled @ y[rows]
+        rows = np.flatnonzero(condition == number)
+        rows = rows[image[rows].argsort()]
+        covariance += x[rows][keys[:, image[rows]].argsort(axis=1)] @ y[rows]
     as_much = np.abs(covariance) >= abs(x @ y) - 1e-9
     return float((1 + as_much.sum()) / (1 + n_permutations))
 

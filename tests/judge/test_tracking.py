@@ -96,6 +96,24 @@ def test_the_p_value_holds_its_level():
     assert 0.01 < share < 0.11  # 200 tests of true null hypotheses: SD .015
 
 
+def test_the_p_value_holds_its_level_over_subjects_who_saw_the_same_images():
+    """An image that is easy in one subject is easy in all, for people and, apart, for a metric."""
+    key = key_of({"n": 12}, trials=60, n_raters=2)
+    rng = np.random.default_rng(6)
+    subjects = [f"sub-{i}" for i in range(4)]
+    shares = rng.random(12)
+    people = answers_of(key, lambda trial: rng.random() < shares[number(trial.target)])
+    people = pd.concat([people.assign(subject=name) for name in subjects], ignore_index=True)
+    values = rng.random((200, 12))
+    given = scores(**{f"m{k}": lambda i, k=k: values[k, i % 12] for k in range(200)})
+    given = given[given["stimulus_id"].map(number) < 12]
+    given = pd.concat([given.assign(subject=name) for name in subjects], ignore_index=True)
+    table = metric_table(people, given, n_bootstrap=1, n_permutations=199)
+    assert (table["n_conditions"] == 4).all()
+    share = (table["p"].dropna() <= 0.05).mean()
+    assert 0.01 < share < 0.11  # shuffled apart in each subject: about .3
+
+
 def test_raters_who_are_left_out_do_not_count(people):
     turned = people.assign(kept=False, rater="x" + people["rater"])
     turned["chose_target"] = ~turned["chose_target"]
