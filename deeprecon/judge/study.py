@@ -38,6 +38,7 @@ def build_study(
     texts: Mapping[str, str],
     seed: int,
     completion_url: str | None = None,
+    rated: str | None = None,
     attributes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write the page for raters and its key.
@@ -54,6 +55,8 @@ def build_study(
     texts : all other words of the page, from `deeprecon.judge.texts.read_texts`
     seed : salt of the pictures' opaque ids, and choice of practice
     completion_url : where raters of Prolific and the like return to when they have finished
+    rated : SHA-256 of the key that ratings were given to, if there are any: no other may take its
+        place
     attributes : provenance to be kept in `study.json`
 
     Returns
@@ -65,7 +68,8 @@ def build_study(
     ------
     InputError
         If the title or the consent text is empty, a picture cannot be read, a trial names a
-        picture that `images` has not, or two originals of a set are the same picture.
+        picture that `images` has not, or two originals of a set are the same picture; if the key
+        is not the one that ratings were given to. Nothing is written then.
 
     Notes
     -----
@@ -91,6 +95,12 @@ def build_study(
         logger.warning("%d trials show the same picture twice: their methods do not differ", same)
     text = key.to_csv(sep="\t", index=False, lineterminator="\n")
     sha256 = hashlib.sha256(text.encode()).hexdigest()
+    if rated not in (None, sha256):
+        raise InputError(
+            f"the page would change (key {sha256[:12]}... in place of {rated[:12]}...), but there "
+            "are ratings of the present one: pictures, tasks or the program have changed since; "
+            "move the ratings and the folder of the page away, or change back"
+        )
     tasks = list(dict.fromkeys(key["task"]))
     practice, shown_in_practice = _practice(tasks, training, salt, seed)
     shown = {ids[file]: picture for file, picture in pictures.items()} | shown_in_practice

@@ -228,9 +228,10 @@ def observer_table(
     -------
     DataFrame
         For each task ("all" too, where there are several) and judge, most alike first: agreement,
-        low, high (95 %, over raters and images), kappa (Cohen 1960; chance from how often each
-        chose left), n_raters, n_answers. The judge "raters" is what raters agree in with each
-        other, in pairs, on what several of them have judged. Empty if nobody has judged.
+        low, high (95 %, over raters and images), kappa (agreement beyond what the shares of right
+        answers alone give: error consistency of Geirhos et al. 2020, which is Cohen's kappa),
+        n_raters, n_answers. The judge "raters" is what raters agree in with each other, in pairs,
+        on what several of them have judged. Empty if nobody has judged.
     """
     checked = check_responses(people)
     asked = tests(checked[checked["kept"]], *dict.fromkeys(checked["task"]))
@@ -241,7 +242,7 @@ def observer_table(
         part = asked if task == EVERY else asked[asked["task"] == task]
         found = [_raters_row(part, n_bootstrap, seed)]
         for observer, answers in observers.groupby("rater", sort=False):
-            by_trial = answers.set_index("trial_id")["response"].to_dict()
+            by_trial = answers.set_index("trial_id")["chose_target"].to_dict()
             found.append({"judge": observer} | _agreement(part, by_trial, n_bootstrap, seed))
         table = pd.DataFrame(found, columns=OBSERVER_COLUMNS).assign(task=task)
         rows += table.sort_values("agreement", ascending=False, kind="stable").to_dict("records")
@@ -253,13 +254,13 @@ def _agreement(
 ) -> dict[str, Any]:
     other = part["trial_id"].map(by_trial)
     part, other = part[other.notna()], other[other.notna()]
-    left = (part["response"] == "left").to_numpy(), (other == "left").to_numpy()
-    same = left[0] == left[1]
+    chose = part["chose_target"].to_numpy(bool), other.to_numpy(bool)
+    same = chose[0] == chose[1]
     interval = two_way_interval(
         same, part["rater"].to_numpy(str), (part["set"] + part["target"]).to_numpy(str),
         n_bootstrap, seed=seed,
     )  # fmt: skip
-    a, b = (float(side.mean()) if len(side) else np.nan for side in left)
+    a, b = (float(side.mean()) if len(side) else np.nan for side in chose)
     chance = a * b + (1 - a) * (1 - b)
     return {
         "agreement": interval.estimate,

@@ -290,6 +290,15 @@ def test_missing_broken_and_equal_pictures_are_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_key_to_which_there_are_ratings_stays(study, tmp_path):
+    folder, images, training, trials, result = study
+    same = result["trials_sha256"]
+    build_study(trials, images, training, tmp_path / "same", **WORDS, seed=4, rated=same)
+    with pytest.raises(InputError, match="there are ratings of the present one"):
+        build_study(trials, images, training, tmp_path / "out", **WORDS, seed=5, rated=same)
+    assert not (tmp_path / "out").exists()
+
+
 def test_practice_needs_training_images(study, tmp_path):
     _, images, training, trials, _ = study
     with pytest.raises(InputError, match="practice: 3 training images, expected 8"):
