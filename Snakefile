@@ -28,6 +28,7 @@ wildcard_constraints:
     layer=r"[A-Za-z0-9_]+",
     generator=r"[A-Za-z0-9_]+",
     set=r"[A-Za-z0-9_]+",
+    half=r"[12]",
 
 
 include: "workflow/rules/data.smk"

@@ -11,6 +11,8 @@ from deeprecon.data.ds001506 import N_SAMPLES
 from deeprecon.decode.settings import DEFAULTS
 from deeprecon.errors import InputError
 from deeprecon.features.layers import DOWNLOADS, LAYERS, image_size_mistake
+from deeprecon.judge.rules import Rules
+from deeprecon.judge.texts import read_texts
 from deeprecon.methods import expanded, generator_mistakes, search_mistakes
 from deeprecon.preprocess.presets import PRESETS, steps
 
@@ -117,6 +119,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     if not found:  # what is in the places below is a method's name with its seed
         methods = expanded(config["methods"], config["seed"])
         yield from _floor_mistakes(config, methods)
+        yield from _split_half_mistakes(config, methods)
         yield from _judge_mistakes(config, methods)
 
 
@@ -165,6 +168,27 @@ def _floor_mistakes(config: Config, methods: Config) -> Iterator[str]:
             f"config: evaluate.floor: the decoder {method['decoder']!r} of method {floor!r} "
             "does not have permute_labels: true, so it is no floor"
         )
+
+
+def _split_half_mistakes(config: Config, methods: Config) -> Iterator[str]:
+    """Methods that reconstruct halves of the repetitions, which they must have."""
+    for name in config["evaluate"]["split_half"]:
+        if name not in methods:
+            yield f"config: evaluate.split_half: {_unknown('method', name, methods)}"
+            continue
+        decoder = config["decoders"][methods[name]["decoder"]]
+        of = f"config: evaluate.split_half: the decoder {methods[name]['decoder']!r} of {name!r}"
+        if decoder["model"] == "import":
+            yield f"{of} is imported, so that there are no samples to halve"
+        elif decoder["permute_labels"]:
+            yield f"{of} has permute_labels: true; a control has no noise ceiling"
+        elif decoder["repetitions"] == 1:
+            yield f"{of} has repetitions: 1, which cannot be halved"
+        if "each" not in methods[name]["subjects"]:
+            yield (
+                f"config: evaluate.split_half: method {name!r} has features averaged over subjects "
+                "alone, expected each of subjects"
+            )
 
 
 _ALWAYS = ("kind", "dataset", "imagery_labels")
@@ -311,15 +335,40 @@ def _method_mistakes(config: Config, name: str) -> Iterator[str]:
 
 
 def _judge_mistakes(config: Config, methods: Config) -> Iterator[str]:
-    """Methods and ROIs of the page for raters."""
+    """What raters are asked, in which words, and the limits of its checks."""
     judge = config.get("judge")
     if judge is None:
         return
-    for name in judge["methods"]:
+    asked = [task["task"] for task in judge["tasks"]]
+    for name in dict.fromkeys(name for name in asked if asked.count(name) > 1):
+        yield f"config: judge.tasks: {name!r} stands {asked.count(name)} times, expected once"
+    for number, task in enumerate(judge["tasks"]):
+        yield from _task_mistakes(f"config: judge.tasks.{number}", task, methods)
+    for check, value in ((read_texts, judge["language"]), (Rules.of, judge["rules"])):
+        try:
+            check(value)
+        except InputError as error:
+            yield f"config: judge: {error}"
+
+
+def _task_mistakes(where: str, task: Config, methods: Config) -> Iterator[str]:
+    """A task of raters: methods, regions and sets that there are."""
+    if task.get("pairs") == "all" and "trials" in task:
+        yield f"{where}.trials: contradicts pairs 'all', whose number follows from the sets"
+    if task.get("pairs") == "all" and task["task"] == "preference":
+        yield f"{where}.pairs: a preference has no foils to pair"
+    known_sets: dict[str, None] = {}
+    for name in task["methods"]:
         if name not in methods:
-            yield f"config: judge.methods: {_unknown('method', name, methods)}"
-        else:
-            for roi in judge["rois"]:
-                known = methods[name]["rois"]
-                if roi not in known:
-                    yield f"config: judge.rois: {_unknown(f'ROI of method {name}', roi, known)}"
+            yield f"{where}.methods: {_unknown('method', name, methods)}"
+            continue
+        known_sets |= dict.fromkeys(methods[name]["sets"])
+        for roi in task["rois"]:
+            known = methods[name]["rois"]
+            if roi not in known:
+                yield f"{where}.rois: {_unknown(f'ROI of method {name}', roi, known)}"
+    for name in task.get("sets", []):
+        if known_sets and name not in known_sets:
+            yield f"{where}.sets: {_unknown('set of these methods', name, known_sets)}"
+    if task["task"] == "preference" and len(task["methods"]) * len(task["rois"]) < 2:
+        yield f"{where}: a preference needs two methods or two ROIs, found one of each"

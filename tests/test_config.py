@@ -131,6 +131,12 @@ MISTAKES = [
         "config: network.layers: unknown layer 'b'; known: a",
     ),
     ("network", {"name": "caffenet", "layers": ["conv1"]}, "config: network: 'caffenet' needs the"),
+    ("evaluate/split_half", ["low"], "config: evaluate.split_half: unknown method 'low'"),
+    (
+        "evaluate/split_half",
+        ["permuted_labels"],
+        "config: evaluate.split_half: the decoder 'permuted' of 'permuted_labels' has permute_lab",
+    ),
     ("evaluate/floor", "permuted", "config: evaluate.floor: unknown method 'permuted'; did you"),
     ("evaluate/floor", "all_layers", "config: evaluate.floor: the decoder 'topk' of method"),
     ("decoders/topk/n_voxels", 0, "config: decoders.topk.n_voxels: 0 is less than the minimum"),

@@ -1,6 +1,7 @@
 """A region's voxels as decoding needs them: one file for the decoders of all layers."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -41,6 +42,33 @@ class TestSamples:
             return self.X, self.stimulus_id, repetition(self.stimulus_id)
         n = None if repetitions == "all" else int(repetitions)
         return *average_trials(self.X, self.stimulus_id, n), None
+
+    def half(self, which: int, repetitions: str | int = "all") -> tuple[Array, list[str]]:
+        """Averages of every other repetition, of stimuli with two repetitions or more.
+
+        Both halves have equally many: the last of an odd number is in neither, so that their
+        correlation tells by Spearman and Brown's formula that of the average of both.
+
+        Parameters
+        ----------
+        which : 1 for the first, third ... presentation of each stimulus, 2 for the second ...
+        repetitions : "all", or the number of which halves are made
+
+        Returns
+        -------
+        averages : (n_stimuli, n_voxels), no row if no stimulus came twice
+        stimulus_id : list of n_stimuli strings, in the order of `averaged`
+        """
+        number, most = repetition(self.stimulus_id), Counter(self.stimulus_id)
+        if repetitions != "all":
+            most = Counter({name: min(n, int(repetitions)) for name, n in most.items()})
+        pairs = np.array([most[name] // 2 for name in self.stimulus_id], int)
+        kept = np.flatnonzero((number <= 2 * pairs) & (number % 2 == which % 2))
+        if not kept.size:
+            return self.X[:0], []
+        found, names = average_trials(self.X[kept], [self.stimulus_id[row] for row in kept])
+        order = [names.index(name) for name in most if name in names]
+        return found[order], [names[row] for row in order]
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ def _two_tables(predicted: Floats, true: Floats) -> tuple[Floats, Floats]:
     """Both arrays as (n_stimuli, n_units) tables, after a check that they belong together."""
     if predicted.shape != true.shape:
         raise InputError(f"predicted: shape {predicted.shape}, expected {true.shape}, that of true")
-    if predicted.ndim < 2 or len(predicted) < 2 or not predicted.size:
+    if predicted.ndim < 2 or not predicted.size:
         raise InputError(
-            f"predicted: shape {predicted.shape}, expected (n_stimuli, *unit_shape), 2 or more "
+            f"predicted: shape {predicted.shape}, expected (n_stimuli, *unit_shape), 1 or more "
             "stimuli and 1 or more units"
         )
     return predicted.reshape(len(predicted), -1), true.reshape(len(true), -1)
@@ -81,17 +81,17 @@ def profile_correlation(predicted: Floats, true: Floats) -> NDArray[np.float64]:
     Parameters
     ----------
     predicted, true : (n_stimuli, *unit_shape) arrays
-        The same stimuli in the same order; 2 or more.
+        The same stimuli in the same order.
 
     Returns
     -------
     (*unit_shape) array
-        NaN where a unit is constant, or has NaN, in either array.
+        NaN where a unit is constant, or has NaN, in either array, and of one stimulus.
 
     Raises
     ------
     InputError
-        If the shapes differ or there is only one stimulus.
+        If the shapes differ or there is no stimulus.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def pattern_correlation(
     Parameters
     ----------
     predicted, true : (n_stimuli, *unit_shape) arrays
-        The same stimuli in the same order; 2 or more. Units with NaN are left out.
+        The same stimuli in the same order. Units with NaN are left out.
     mean, sd : (*unit_shape) arrays, optional
         Of the TRAINING features: both arrays are standardised with them first, so that units of
         different scale count alike. Give both or neither. Units with SD 0 are left out.
@@ -127,7 +127,7 @@ def pattern_correlation(
     Raises
     ------
     InputError
-        If the shapes differ, there is only one stimulus, or no unit is left.
+        If the shapes differ, there is no stimulus, or no unit is left.
 
     Examples
     --------
@@ -219,7 +219,7 @@ def pairwise_identification(
     Parameters
     ----------
     predicted, true : (n_stimuli, *unit_shape) arrays
-        The same stimuli in the same order; 2 or more. Units with NaN are left out.
+        The same stimuli in the same order. Units with NaN are left out.
     stimulus_id : n_stimuli strings, optional
         If stimuli come several times, as of single samples: rows of the same stimulus are one
         candidate.
@@ -227,12 +227,13 @@ def pairwise_identification(
     Returns
     -------
     (n_stimuli,) array
-        0 for a prediction with the same value in all units, as it resembles nothing.
+        0 for a prediction with the same value in all units, as it resembles nothing. NaN of one
+        stimulus, which has no competitor.
 
     Raises
     ------
     InputError
-        If the shapes differ, there is only one stimulus, or every unit has NaN.
+        If the shapes differ, there is no stimulus, or every unit has NaN.
 
     Examples
     --------
@@ -246,4 +247,6 @@ def pairwise_identification(
     place = {name: i for i, name in enumerate(first)}
     correct = np.array([place[name] for name in ids])
     n = len(first)
+    if n == 1:
+        return np.full(len(correct), np.nan)
     return (n - identification_rank(predicted, true[list(first.values())], correct)) / (n - 1)

@@ -4,9 +4,10 @@
 (column `pictures`): columns `COLUMNS`. `direction` says what is compared: "own" (an image with its
 own reconstruction) or what is fixed while the others compete, "recon" or "true". `n` counts the
 images with a defined score. `floor` and `ceiling` are the same score of reconstructions by the
-control (permuted labels) and from true features. `p` is of the permutation test, `p_holm` is
-corrected for the scores of the set that are tested, `p_wilcoxon` is the legacy test. What could
-not be computed has a row too, with the reason as `note`.
+control (permuted labels) and from true features; `split_half` is that between the pictures of two
+halves of the repetitions, and `noise_ceiling` follows from it for correlations. `p` is of the
+permutation test, `p_holm` is corrected for the scores of the set that are tested, `p_wilcoxon` is
+the legacy test. What could not be computed has a row too, with the reason as `note`.
 
 `image_scores.tsv` has a row for each image: columns `IMAGE_COLUMNS`.
 """
@@ -21,8 +22,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from deeprecon.errors import InputError
+from deeprecon.evaluate.halves import CORRELATIONS, SPLIT_HALF, picture_ceiling
 from deeprecon.evaluate.legacy import wilcoxon_legacy
 from deeprecon.evaluate.metrics import Groups
 from deeprecon.evaluate.statistics import (
@@ -45,6 +48,8 @@ COLUMNS = (
     "chance",
     "floor",
     "ceiling",
+    "split_half",
+    "noise_ceiling",
     "ci_low",
     "ci_high",
     "p",
@@ -56,7 +61,10 @@ COLUMNS = (
     "version",
     "note",
 )
-IMAGE_COLUMNS = (*KEYS, "stimulus_id", "metric", "direction", "value", "floor", "ceiling")
+IMAGE_COLUMNS = (
+    *(*KEYS, "stimulus_id", "metric", "direction"),
+    *("value", "floor", "ceiling", "split_half"),
+)
 RECONSTRUCTION = "reconstruction"
 CONTROL = "control"  # decoders trained on permuted labels
 TRUE_FEATURES = "true_features"
@@ -130,7 +138,8 @@ def score_table(
     Parameters
     ----------
     scores : what the pictures are -> their scores
-        "reconstruction" and, where there are any, "control", "true_features" and baselines.
+        "reconstruction" and, where there are any, "control", "true_features", "split_half" and
+        baselines.
     keys : subject, roi, method and set of the rows
     stimulus_id : n unique strings
     resampling : how images were brought to one size
@@ -153,7 +162,12 @@ def score_table(
         pictures: {(score.metric, score.direction): score for score in given}
         for pictures, given in scores.items()
     }
-    floor, ceiling = (by_pictures.get(name, {}) for name in (CONTROL, TRUE_FEATURES))
+    beside = {
+        column: by_pictures.get(name, {})
+        for column, name in (
+            ("floor", CONTROL), ("ceiling", TRUE_FEATURES), ("split_half", SPLIT_HALF)
+        )
+    }  # fmt: skip
     rows, images = [], []
     for pictures, given in by_pictures.items():
         for place, score in given.items():
@@ -167,11 +181,16 @@ def score_table(
             row["resampling"] = ", then ".join(filter(None, (resampling, score.resized)))
             if pictures == RECONSTRUCTION:
                 _warn(score, keys)
-                low, high = floor.get(place), ceiling.get(place)
                 row["p"], row["p_wilcoxon"] = tests.p_values(score)
-                row["floor"] = math.nan if low is None else _mean(low.values)
-                row["ceiling"] = math.nan if high is None else _mean(high.values)
-                images.append(_image_rows(score, low, high, keys, stimulus_id))
+                others = {
+                    column: of_kind[place].values
+                    for column, of_kind in beside.items()
+                    if place in of_kind
+                }
+                row |= {column: _mean(values) for column, values in others.items()}
+                if score.metric in CORRELATIONS and "split_half" in others:
+                    row["noise_ceiling"] = picture_ceiling(others["split_half"])
+                images.append(_image_rows(score, others, keys, stimulus_id))
             rows.append(row)
     for metric, why in (missing or {}).items():
         rows.append({**keys, "pictures": RECONSTRUCTION, "metric": metric, "note": why})
@@ -226,24 +245,14 @@ def _described(score: Score, tests: Tests) -> dict[str, Any]:
 
 def _image_rows(
     score: Score,
-    floor: Score | None,
-    ceiling: Score | None,
+    others: Mapping[str, NDArray[np.float64]],
     keys: Mapping[str, str],
     stimulus_id: Sequence[str],
 ) -> pd.DataFrame:
     """A row for each image."""
-    nothing = np.full(len(stimulus_id), np.nan)
-    return pd.DataFrame(
-        {
-            **keys,
-            "stimulus_id": list(stimulus_id),
-            "metric": score.metric,
-            "direction": score.direction,
-            "value": score.values,
-            "floor": nothing if floor is None else floor.values,
-            "ceiling": nothing if ceiling is None else ceiling.values,
-        }
-    )[list(IMAGE_COLUMNS)]
+    described = {"metric": score.metric, "direction": score.direction, "value": score.values}
+    table = pd.DataFrame({**keys, "stimulus_id": list(stimulus_id), **described, **others})
+    return table.reindex(columns=list(IMAGE_COLUMNS))
 
 
 def read_scores(path: str | os.PathLike[str]) -> pd.DataFrame:

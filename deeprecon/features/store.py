@@ -101,7 +101,8 @@ def new_features(
     """
     with writing(path, track_order=True) as file:
         shape = (len(stimulus_id), *unit_shape)
-        yield file.create_dataset("features", shape, np.float32, chunks=_chunk_shape(unit_shape))
+        chunks = _chunk_shape(unit_shape) if len(stimulus_id) else None  # none of no stimulus
+        yield file.create_dataset("features", shape, np.float32, chunks=chunks)
         file.create_dataset("stimulus_id", data=list(stimulus_id), dtype=h5py.string_dtype())
         for key, values in (more or {}).items():
             file[key] = values

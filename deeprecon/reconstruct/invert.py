@@ -1,7 +1,7 @@
 """Reconstruct images from features: prior, objective and optimiser put together."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +58,27 @@ class Reconstruction:
     strip: NDArray[np.uint8]
     strip_evaluation: NDArray[np.int64]
     strip_rows: NDArray[np.int64]
+
+
+def no_images(layers: Sequence[str], size: int) -> Reconstruction:
+    """The reconstruction of no image: of half of a set whose images were shown once.
+
+    Examples
+    --------
+    >>> no_images(["conv"], 32).images.shape
+    (0, 32, 32, 3)
+    """
+    blank, none = np.zeros((0, size, size, 3), np.uint8), np.zeros(0, np.int64)
+    return Reconstruction(
+        images=blank,
+        raw=blank.astype(np.float32),
+        loss=np.zeros((1, 0), np.float32),
+        layer_loss={layer: np.zeros(0, np.float32) for layer in layers},
+        start=none,
+        strip=blank[None],
+        strip_evaluation=np.zeros(1, np.int64),
+        strip_rows=none,
+    )
 
 
 def shown(raw: Array, display: str) -> NDArray[np.uint8]:

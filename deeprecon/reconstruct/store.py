@@ -50,6 +50,7 @@ def write_reconstruction(
         n_strip, H, W, 3), `strip_evaluation` (n_times,) and `strip_rows` (n_strip,)
     folder : of the pictures
     """
+    Path(folder).mkdir(parents=True, exist_ok=True)
     for name, image in zip(stimulus_id, result.images, strict=True):
         with replacing(Path(folder) / f"{name}.png") as temporary:
             Image.fromarray(image).save(temporary)
@@ -80,6 +81,12 @@ def read_images(path: str | os.PathLike[str], stimulus_id: Sequence[str]) -> NDA
     if missing:
         raise InputError(f"{path}: no reconstruction of stimulus {missing[0]!r}")
     return images[[row[name] for name in stimulus_id]]
+
+
+def read_stimulus_id(path: str | os.PathLike[str]) -> list[str]:
+    """Stimuli of a reconstruction file."""
+    with reading(path, "reconstructions") as file:
+        return strings(file["stimulus_id"])
 
 
 @dataclass(frozen=True)

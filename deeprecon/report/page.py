@@ -138,6 +138,7 @@ def build_page(
         checks_figure=_data_uri(pictures.checks),
         check_values=_data_uri(pictures.check_values),
         decoding=_uris(pictures.decoding),
+        halved=bool(scores["split_half"].notna().any()),
         scores=[(metric, _of_reconstructions(scores, metric)) for metric in SUMMARY_METRICS],
         baselines=[
             (metric, cells(beside_baselines(scores, metric))) for metric in BASELINE_METRICS

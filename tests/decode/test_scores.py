@@ -188,7 +188,7 @@ def test_large_offset_does_not_spoil_the_correlation():
     ("shapes", "message"),
     [
         (((4, 3), (4, 2)), "expected \\(4, 2\\), that of true"),
-        (((1, 3), (1, 3)), "2 or more stimuli"),
+        (((0, 3), (0, 3)), "1 or more stimuli"),
         (((4,), (4,)), "expected \\(n_stimuli, \\*unit_shape\\)"),
         (((4, 0), (4, 0)), "1 or more units"),
     ],

@@ -291,7 +291,7 @@ def test_missing_broken_and_equal_pictures_are_refused(tmp_path):
 
 
 def test_a_key_to_which_there_are_ratings_stays(study, tmp_path):
-    folder, images, training, trials, result = study
+    _, images, training, trials, result = study
     same = result["trials_sha256"]
     build_study(trials, images, training, tmp_path / "same", **WORDS, seed=4, rated=same)
     with pytest.raises(InputError, match="there are ratings of the present one"):

@@ -48,6 +48,7 @@ SCORES = pd.DataFrame(
             "metric": metric, "direction": direction, "n": 12, "floor": 0.51,
             "value": 0.8 if pictures == "reconstruction" else 0.6,
             "ceiling": np.nan if method == "control" else 1.0, "ci_low": 0.7, "ci_high": 0.9,
+            "split_half": 0.7 if method == "all" else np.nan, "noise_ceiling": np.nan,
             "p": 0.0001, "p_holm": 0.0001, "note": "",
         }
         for roi, method in (("VC", "all"), ("V1", "all"), ("VC", "control"))

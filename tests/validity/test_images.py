@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deeprecon.validity.images import (
+    beyond_prior,
     colour_alone,
     gain_over_nearest,
     gain_over_shuffled,
@@ -57,6 +58,45 @@ def test_a_generator_that_ignores_its_input_fails():
 
 def test_one_image_has_no_variety():
     assert variety(TRUE[:1], TRUE[:1]).status == "NOT RUN"
+
+
+GREY = np.full_like(TRUE, 128)
+MEAN_FEATURES = np.repeat(RNG.integers(0, 256, (1, 16, 16, 3), dtype=np.uint8), 12, axis=0)
+
+
+def near(prior, share):
+    """Pictures on the way from a prior to the originals, with a little noise."""
+    noise = RNG.normal(0, 2, TRUE.shape)
+    return ((1 - share) * prior + share * TRUE + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("prior", [GREY, MEAN_FEATURES], ids=["grey", "picture"])
+def test_the_prior_with_a_little_noise_fails(prior):
+    assert beyond_prior(TRUE, near(prior, 0.8), {"prior_only": prior}).status == "PASS"
+    assert beyond_prior(TRUE, near(prior, 0.2), {"prior_only": prior}).status == "WARN"
+    check = beyond_prior(TRUE, near(prior, 0), {"prior_only": prior})
+    assert check.status == "FAIL"
+    assert check.value < 0.1
+    assert beyond_prior(TRUE, prior, {"prior_only": prior}).value == 0
+
+
+def test_pictures_near_any_of_the_priors_fail_though_they_differ_from_each_other():
+    """From starts that differ by more than the originals do, none of which was left."""
+    starts = RNG.integers(0, 256, TRUE.shape, dtype=np.uint8)
+    recon = near(starts, 0)
+    assert variety(TRUE, recon).status == "PASS"
+    check = beyond_prior(TRUE, recon, {"mean_features": MEAN_FEATURES, "prior_only": starts})
+    assert (check.id, check.status) == ("V13", "FAIL")
+    assert "picture prior only" in check.sentence
+
+
+def test_one_image_has_a_distance_from_the_prior_and_an_original_like_it_has_none():
+    assert beyond_prior(TRUE[:1], TRUE[:1], {"prior_only": GREY[:1]}).value == 1
+    assert beyond_prior(TRUE, TRUE, {}).status == "NOT RUN"
+    assert beyond_prior(GREY, TRUE, {"prior_only": GREY}).status == "NOT RUN"
+    some = TRUE.copy()
+    some[:3] = 128
+    assert beyond_prior(some, near(GREY, 0.8), {"prior_only": GREY}).status == "PASS"
 
 
 def test_stability_over_seeds():

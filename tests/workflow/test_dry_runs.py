@@ -35,7 +35,7 @@ def test_demo_plans_every_stage(project):
     assert jobs["encode"] == jobs["check_retrained"] == 3  # ROIs
     assert jobs["check_images"] == jobs["reconstruct"] - 4  # not of the control
     assert jobs["reconstruct_mean"] == jobs["checks"] == 1
-    assert jobs["total"] < 240
+    assert jobs["total"] < 250
 
 
 def test_a_bad_study_is_refused_in_one_line_before_any_job(project):
@@ -61,7 +61,9 @@ def test_an_roi_of_unknown_masks_is_refused(project):
 
 def test_the_users_study_replaces_the_demo_instead_of_mixing_with_it(project):
     jobs = planned(snakemake(project, "-n", "--cores", "2", "--configfile", "config/smoke.yaml"))
-    assert jobs["simulate_run"] == 5
+    assert jobs["simulate_run"] == 6
+    assert jobs["decode_halves"] == 2 * 2  # layers x ROIs
+    assert jobs["reconstruct_half"] == 2 * 2 * 2  # halves x ROIs x sets
     assert jobs["reconstruct"] == 2 * 2 + 1 + 2 + 1  # ROIs x sets, averaged, seeds, the control
     assert jobs["average_decoded"] == jobs["train_generator"] == 1
     assert jobs["comparison"] == 2  # sets with several ROIs

@@ -25,16 +25,17 @@ pytestmark = pytest.mark.smoke
 
 STUDY = ("--configfile", "config/smoke.yaml")
 AFTER_DECODING = {
-    "decoding_scores", "decoding_tables", "average_decoded", "reconstruct", "baselines", "evaluate",
-    "scores", "check_decoding", "check_images", "checks", "gallery", "comparison",
-    "search_figures", "plots", "page", "study_page", "ratings", "model_observers", "judgement",
-    "judgement_page",
+    "decoding_scores", "decoding_tables", "average_decoded", "reconstruct", "reconstruct_half",
+    "baselines", "evaluate", "scores", "check_decoding", "check_images", "checks", "gallery",
+    "comparison", "search_figures", "plots", "page", "study_page", "ratings", "model_observers",
+    "judgement", "judgement_page",
 }  # fmt: skip
 AFTER_RECONSTRUCTION = AFTER_DECODING - {
-    "decoding_scores", "decoding_tables", "average_decoded", "reconstruct", "check_decoding",
+    "decoding_scores", "decoding_tables", "average_decoded", "reconstruct", "reconstruct_half",
+    "check_decoding",
 }  # fmt: skip
 DECODING = {
-    "cross_validate", "decode", "repetitions", "check_retrained", "training_curve",
+    "cross_validate", "decode", "decode_halves", "repetitions", "check_retrained", "training_curve",
     "training_curves",
 }  # fmt: skip
 
@@ -67,7 +68,7 @@ def test_motion_is_recovered(smoke_study):
     """
     folder = results(smoke_study)
     estimated = sorted(folder.glob("preprocess/sub-01/runs/*_confounds.tsv"))
-    assert len(estimated) == 5
+    assert len(estimated) == 6
     reference = nib.load(folder / "preprocess/sub-01/reference.nii.gz")
     centre = grid_centre(reference.shape, reference.affine)
     true, found = {}, {}
@@ -186,7 +187,7 @@ def test_every_score_stands_beside_what_less_would_score(smoke_study):
     here = table[(table["roi"] == "VC") & (table["set"] == "shapes")]
     kinds = {"reconstruction", "control", "true_features", "shuffled_features", "prior_only",
              "nearest_training", "mean_training"}  # fmt: skip
-    assert set(here[here["method"] == "both"]["pictures"]) == kinds
+    assert set(here[here["method"] == "both"]["pictures"]) == kinds  # shown once: no halves
     low = table[(table["method"] == "low") & (table["subject"] == "sub-average")]
     assert set(low["pictures"]) >= {"reconstruction", "mean_features"}
     both = here[(here["method"] == "both") & (here["metric"] == "pixel_correlation")]
@@ -203,6 +204,18 @@ def test_every_score_stands_beside_what_less_would_score(smoke_study):
     rows = images[(images["method"] == "both") & (images["roi"] == "VC")]
     rows = rows[(rows["set"] == "shapes") & (rows["metric"] == "pixel_correlation")]
     assert rows["value"].mean() == pytest.approx(value["reconstruction"], abs=1e-5)
+
+
+def test_halves_of_the_repetitions_give_a_noise_ceiling(smoke_study):
+    table = pd.read_csv(results(smoke_study) / "evaluation/scores.tsv", sep="\t")
+    row = score(table, "both", "natural", "pixel_correlation")
+    assert 0 < row["split_half"] < row["noise_ceiling"] < 1
+    halves = score(table, "both", "natural")  # identification
+    assert halves["split_half"] > 0.6
+    assert np.isnan(halves["noise_ceiling"])
+    once = table[(table["metric"] == "split_half") & (table["set"] == "shapes")]
+    assert "no image of the set shapes was shown twice" in once["note"].iloc[0]
+    assert "noise ceiling" in (results(smoke_study) / "report/index.html").read_text()
 
 
 def test_all_checks_are_there_and_nothing_leaks(smoke_study):
@@ -324,7 +337,7 @@ def test_a_changed_loss_runs_reconstruction_and_what_follows(smoke_study, edit):
     old = "return lambda found: _total((found - target).square()) / power"
     edit("deeprecon/reconstruct/losses.py", old, old.replace("square", "abs"))
     assert rerun(smoke_study) == AFTER_RECONSTRUCTION | {
-        "reconstruct", "reconstruct_true", "reconstruct_mean",
+        "reconstruct", "reconstruct_half", "reconstruct_true", "reconstruct_mean",
     }  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from deeprecon.errors import InputError
 from deeprecon.evaluate.networks import PERCEPTUAL_FILES
 from deeprecon.evaluate.published import published
 from deeprecon.features.layers import DOWNLOADS
+from deeprecon.judge.folder import rating_files
+from deeprecon.judge.texts import LANGUAGES
 from deeprecon.machine import local_gpus, prepare_jobs
 from deeprecon.preprocess.samples import Cleaning
 from deeprecon.provenance import code_digest
@@ -50,6 +52,8 @@ def code(script, *data):
 # What all pages are filled into.
 PAGE_PARTS = ("deeprecon/report/style.css", "deeprecon/report/table.html")
 REPORT_PARTS = ("deeprecon/report/page.html", "deeprecon/report/checks.html")
+JUDGEMENT_PARTS = ("deeprecon/report/style.css", "deeprecon/report/judgement.html")
+TEXTS = [f"deeprecon/judge/texts/{language}.yaml" for language in LANGUAGES]
 
 
 def brain_settings():
@@ -301,6 +305,33 @@ def target_files(wildcards):
     return [f"{folder}/{wildcards.set}/{layer}.h5" for layer in method["layers"]]
 
 
+HALVES = (1, 2)  # odd and even presentations
+
+
+def half_targets(wildcards):
+    """Decoded features of a method's layers, from half of the repetitions."""
+    method = study.methods[wildcards.method]
+    folder = f"<results>/halves/features/{wildcards.subject}/{wildcards.roi}"
+    where = f"{folder}/{method['decoder']}/{wildcards.half}/{wildcards.set}"
+    return [f"{where}/{layer}.h5" for layer in method["layers"]]
+
+
+def halved_sets(wildcards):
+    """Sets of a method of which halves of the repetitions are reconstructed too."""
+    asked = wildcards.method in config["evaluate"]["split_half"]
+    each = wildcards.subject != AVERAGE
+    return study.methods[wildcards.method]["sets"] if asked and each else []
+
+
+def half_pictures(wildcards, half):
+    """Reconstructions from half of the repetitions, a file a set."""
+    place = f"{wildcards.subject}/{wildcards.roi}/{wildcards.method}"
+    return [
+        f"<results>/halves/images/{place}/{half}/{name}.h5"
+        for name in halved_sets(wildcards)
+    ]
+
+
 def layer_accuracies(wildcards):
     """Tables of cross-validation of a method's decoder, if layers are weighted by it."""
     method = study.methods[wildcards.method]
@@ -417,13 +448,36 @@ def of_targets(file):
 
 
 def judged():
-    """'subject/roi/method/set' of the reconstructions that raters see."""
-    wanted = config["judge"]
+    """'subject/roi/method/set' of the reconstructions that are judged in some task."""
+    tasks = config["judge"]["tasks"]
     return [
         f"{target.subject}/{target.roi}/{target.method}/{target.set}"
         for target in study.targets()
-        if target.method in wanted["methods"] and target.roi in wanted["rois"]
+        if any(
+            target.method in task["methods"]
+            and target.roi in task["rois"]
+            and target.set in task.get("sets", [target.set])
+            for task in tasks
+        )
     ]
+
+
+def own_texts():
+    """A laboratory's own words for the page, if they are not in one of our languages."""
+    language = config["judge"]["language"]
+    return [] if language in LANGUAGES else language
+
+
+def ratings_folder():
+    """Where a laboratory puts the files that raters sent."""
+    default = f"results/{config['study']}/judge/ratings"
+    return config["judge"].get("ratings", default)
+
+
+def sent_files(wildcards=None):
+    """The files that raters sent: whatever comes or goes here makes the analysis run again."""
+    found = rating_files(ratings_folder())
+    return [str(file) for file in found if file.is_file() and not file.is_symlink()]
 
 
 def shown_sets():
@@ -468,7 +522,8 @@ def compared_sets():
 def final_files():
     """What a finished study has."""
     files = ["<results>/report/index.html", "<results>/evaluation/scores.tsv"]
-    files += ["<results>/judge/index.html"] if "judge" in config else []
+    if "judge" in config:
+        files += ["<results>/judge/index.html", "<results>/report/judgement.html"]
     return files + (
         ["<results>/bids/dataset_description.json"] if study.simulated else []
     )
@@ -489,6 +544,9 @@ def closing_words():
     if "judge" in config:
         words.append(
             f"       {folder}/judge/index.html    the page for human judgement"
+        )
+        words.append(
+            f"       {folder}/report/judgement.html    who judged what, and how"
         )
     if study.simulated:
         words.append(

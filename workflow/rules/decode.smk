@@ -2,6 +2,7 @@
 
 DECODED = "<results>/decoded/{subject}/{roi}/{decoder}"
 REGION = "<results>/decoded/{subject}/{roi}/voxels.h5"
+HALF_FEATURES = "<results>/halves/features/{subject}/{roi}/{decoder}"
 
 
 # Half a gigabyte for 11,000 voxels. Kept: making it again would run all decoders of the region again.
@@ -93,6 +94,23 @@ use rule decode as decode_and_keep with:
         weights=f"{DECODED}/weights/{{layer}}.h5",
     wildcard_constraints:
         decoder=decoders_that(lambda d: d["save_weights"]),
+
+
+# Trains once more, so that asking for halves later runs nothing else again.
+use rule decode as decode_halves with:
+    output:
+        features=expand(
+            f"{HALF_FEATURES}/{{half}}/{{set}}/{{layer}}.h5",
+            half=HALVES,
+            set=study.test_sets,
+            allow_missing=True,
+        ),
+    log:
+        "<results>/logs/decode_halves/{subject}_{roi}_{decoder}_{layer}.log",
+    benchmark:
+        "<results>/benchmarks/decode_halves/{subject}_{roi}_{decoder}_{layer}.tsv"
+    wildcard_constraints:
+        decoder=decoders_that(lambda d: d["model"] != "import"),
 
 
 rule import_decoded:

@@ -94,6 +94,8 @@ rule evaluate:
         ],
         floor=lambda wildcards: floor_files(wildcards).values(),
         ceiling=lambda wildcards: ceiling_files(wildcards).values(),
+        half_1=lambda wildcards: half_pictures(wildcards, 1),
+        half_2=lambda wildcards: half_pictures(wildcards, 2),
         baselines=lambda wildcards: [
             f"<results>/baselines/{wildcards.subject}/{wildcards.roi}/{wildcards.method}/{name}.h5"
             for name in study.methods[wildcards.method]["sets"]
@@ -125,6 +127,7 @@ rule evaluate:
         sets=lambda wildcards: study.methods[wildcards.method]["sets"],
         floor=lambda wildcards: list(floor_files(wildcards)),
         ceiling=lambda wildcards: list(ceiling_files(wildcards)),
+        halves=lambda wildcards: halved_sets(wildcards),
         no_brain="not computed: no samples of one subject's brain",
         network=config["network"],
         image=image_settings(),

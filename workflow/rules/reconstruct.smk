@@ -69,3 +69,21 @@ use rule reconstruct as reconstruct_true with:
         "<results>/logs/reconstruct_true/{method}_{set}.log",
     benchmark:
         "<results>/benchmarks/reconstruct_true/{method}_{set}.tsv"
+
+
+use rule reconstruct as reconstruct_half with:
+    input:
+        targets=lambda wildcards: half_targets(wildcards),
+        accuracy=lambda wildcards: layer_accuracies(wildcards),
+        statistics=f"{FEATURES}/statistics.h5",
+        weights=network_weights(),
+        generator=lambda wildcards: generator_of(wildcards),
+    output:
+        images=directory(
+            "<results>/halves/images/{subject}/{roi}/{method}/{half}/{set}"
+        ),
+        result="<results>/halves/images/{subject}/{roi}/{method}/{half}/{set}.h5",
+    log:
+        "<results>/logs/reconstruct_half/{subject}_{roi}_{method}_{half}_{set}.log",
+    benchmark:
+        "<results>/benchmarks/reconstruct_half/{subject}_{roi}_{method}_{half}_{set}.tsv"

@@ -17,6 +17,7 @@ from deeprecon.evaluate.within import colours_and_shapes, two_way_within
 from deeprecon.reconstruct.store import read_images
 from deeprecon.validity.identification import among_training, colour_and_shape, within_categories
 from deeprecon.validity.images import (
+    beyond_prior,
     colour_alone,
     gain_over_nearest,
     gain_over_shuffled,
@@ -51,8 +52,13 @@ with job(snakemake):
     nearest = pixel_correlation(true, baselines["nearest_training"])
     shown = [np.asarray(Image.open(Path(files.folder, f"{one}.png"))) for one in ids]
     colour = similarity_of_distances(mean_colour(true), mean_colour(recon))
+    # Of methods with random starts this is the start of the first image.
+    priors = {
+        str(name): baselines[name] for name in ("prior_only", "mean_features") if name in baselines
+    }
     checks = [
         variety(true, recon, about),
+        beyond_prior(true, recon, priors, about),
         among_training(ranks_among_training(recon, true, training), 1 + len(training), about),
         gain_over_nearest(own, nearest, about),
         sanity(true, params.seed, about=name),

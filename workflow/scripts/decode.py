@@ -1,4 +1,4 @@
-"""Train one layer's decoder in one ROI and predict the features of every test set."""
+"""Train one layer's decoder in one ROI and predict the features of every test set, or of halves."""
 
 from typing import TYPE_CHECKING
 
@@ -27,10 +27,17 @@ with job(snakemake) as attributes:
     if params.model["n_units"] is not None:
         shape = FeatureFile.of(snakemake.input.train).unit_shape
         units = sample_units(shape, params.model["n_units"], layer, params.seed)
-    wanted = [
-        Wanted(path, *region.tests[name].averaged(params.model["repetitions"]))
-        for name, path in zip(params.sets, snakemake.output.features, strict=True)
-    ]
+    repetitions, tests = params.model["repetitions"], [region.tests[name] for name in params.sets]
+    if snakemake.rule == "decode_halves":
+        parts = [test.half(which, repetitions) for which in (1, 2) for test in tests]
+        wanted = [
+            Wanted(path, *part) for part, path in zip(parts, snakemake.output.features, strict=True)
+        ]
+    else:
+        wanted = [
+            Wanted(path, *test.averaged(repetitions))
+            for test, path in zip(tests, snakemake.output.features, strict=True)
+        ]
     decode_layer(
         LayerDecoder(region.training, build(settings, has_cuda()), n_jobs=snakemake.threads),
         snakemake.input.train,

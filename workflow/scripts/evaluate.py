@@ -10,6 +10,7 @@ from deeprecon.data.stimuli import load_images, read_stimuli
 from deeprecon.decode.region import Region
 from deeprecon.errors import about
 from deeprecon.evaluate.encoding import EncodingModel, brain_scores
+from deeprecon.evaluate.halves import SPLIT_HALF, in_both, spread
 from deeprecon.evaluate.perceptual import PerceptualScore, not_computed
 from deeprecon.evaluate.pictures import read_pictures
 from deeprecon.evaluate.suite import feature_scores, pixel_scores
@@ -17,7 +18,7 @@ from deeprecon.evaluate.table import CONTROL, RECONSTRUCTION, TRUE_FEATURES, Tes
 from deeprecon.features.extract import extract
 from deeprecon.features.networks import of_settings
 from deeprecon.features.sampled import read_sampled
-from deeprecon.reconstruct.store import read_images
+from deeprecon.reconstruct.store import read_images, read_stimulus_id
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
@@ -36,6 +37,7 @@ with job(snakemake):
     missing["brain_correlation"] = params.no_brain if encoding is None else encoding.not_usable()
     floors = dict(zip(params.floor, files.floor, strict=True))
     ceilings = dict(zip(params.ceiling, files.ceiling, strict=True))
+    halves = dict(zip(params.halves, zip(files.half_1, files.half_2, strict=True), strict=True))
     tests = Tests(params.seed, params.n_permutations, params.n_bootstrap)
     whole, single = [], []
     for name, recon, baselines, table in zip(
@@ -44,7 +46,7 @@ with job(snakemake):
         stimuli = read_stimuli(table)
         ids = list(stimuli["stimulus_id"])
         true = load_images(stimuli, **params.image)
-        of_true = extract(network, true, layers)
+        of_true, categories = extract(network, true, layers), list(stimuli.get("category", []))
         pictures = {RECONSTRUCTION: read_images(recon, ids)}
         for kind, given in ((CONTROL, floors), (TRUE_FEATURES, ceilings)):
             if name in given:
@@ -57,7 +59,7 @@ with job(snakemake):
                         true,
                         images,
                         training=training,
-                        categories=list(stimuli.get("category", [])),
+                        categories=categories,
                         legacy=kind in pictures,
                     )
                 )
@@ -71,13 +73,29 @@ with job(snakemake):
                 )
             for one in perceptual:
                 scores[kind] += one.scores(true, images)
+        reasons = {metric: why for metric, why in missing.items() if why}
+        if name in halves:
+            paths = halves[name]
+            rows = in_both(read_stimulus_id(paths[0]), read_stimulus_id(paths[1]), ids)
+            halved = [ids[row] for row in rows]
+            first, second = (read_images(path, halved) for path in paths)
+            if rows:
+                kinds = [categories[row] for row in rows] if categories else []
+                between = [*pixel_scores(first, second, categories=kinds, legacy=False)]
+                of_first, of_second = (extract(network, part, layers) for part in (first, second))
+                between += feature_scores(
+                    of_first, of_second, network=params.network["name"], size=size
+                )
+                scores[SPLIT_HALF] = list(spread(between, rows, len(ids)))
+            else:
+                reasons[SPLIT_HALF] = f"not computed: no image of the set {name} was shown twice"
         tables = score_table(
             scores,
             keys={key: wildcards[key] for key in ("subject", "roi", "method")} | {"set": name},
             stimulus_id=ids,
             resampling=params.image["resampling"],
             tests=tests,
-            missing={metric: why for metric, why in missing.items() if why},
+            missing=reasons,
         )
         whole.append(tables[0])
         single.append(tables[1])

@@ -1,4 +1,4 @@
-"""Reconstruct the images of one stimulus set from decoded features, or from true ones."""
+"""Reconstruct the images of one set from decoded features, their halves, or true features."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from deeprecon.features.store import read_features
 from deeprecon.reconstruct.command import reconstruct_by_command
 from deeprecon.reconstruct.compute import Compute
 from deeprecon.reconstruct.generators import load_prior
-from deeprecon.reconstruct.invert import reconstruct
+from deeprecon.reconstruct.invert import no_images, reconstruct
 from deeprecon.reconstruct.presets import Settings
 from deeprecon.reconstruct.progress import Checkpoint
 from deeprecon.reconstruct.store import digest, write_reconstruction
@@ -47,12 +47,15 @@ with job(snakemake) as attributes:
     }
     network = of_settings(params.network, files.weights or None)
     statistics = read_statistics(files.statistics)
-    how = {"decoded": snakemake.rule == "reconstruct", "seed": method["seed"]}
+    decoded = snakemake.rule in ("reconstruct", "reconstruct_half")
+    how = {"decoded": decoded, "seed": method["seed"]}
     weights = layer_weights(layers, files.get("accuracy", []))
     key = digest(attributes["config_digest"], params.code, targets, weights)
     checkpoint = Checkpoint(Path(output.result).with_suffix(".checkpoint"), key)
     problem = (targets, network, params.size, statistics, settings)
-    if settings.prior == "command":
+    if snakemake.rule == "reconstruct_half" and not stimulus_id:  # no image was shown twice
+        result = no_images(layers, params.size)
+    elif settings.prior == "command":
         result = reconstruct_by_command(*problem, stimulus_id=stimulus_id, **how)
     else:
         prior = None
