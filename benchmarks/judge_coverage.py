@@ -16,9 +16,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from deeprecon.judge.analysis.statistics import pigeonhole_counts, two_way_interval
+from deeprecon.judge.analysis.strengths import bradley_terry, bradley_terry_intervals
 from deeprecon.judge.simulate import ability_for, mean_accuracy
-from deeprecon.judge.statistics import pigeonhole_counts, two_way_interval
-from deeprecon.judge.strengths import bradley_terry, bradley_terry_intervals
 
 RATER_SD, IMAGE_SD = 0.5, 1.0
 SD = float(np.hypot(RATER_SD, IMAGE_SD))

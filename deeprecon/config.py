@@ -11,7 +11,7 @@ from deeprecon.data.ds001506 import N_SAMPLES
 from deeprecon.decode.settings import DEFAULTS
 from deeprecon.errors import InputError
 from deeprecon.features.layers import DOWNLOADS, LAYERS, image_size_mistake
-from deeprecon.judge.rules import Rules
+from deeprecon.judge.sent.rules import Rules
 from deeprecon.judge.texts import read_texts
 from deeprecon.methods import expanded, generator_mistakes, search_mistakes
 from deeprecon.preprocess.presets import PRESETS, steps

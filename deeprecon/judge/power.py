@@ -8,9 +8,9 @@ from numpy.random import Generator
 from scipy.special import expit
 
 from deeprecon.errors import InputError
-from deeprecon.judge.selection import WITH_ANSWER
+from deeprecon.judge.analysis.selection import WITH_ANSWER
+from deeprecon.judge.analysis.statistics import two_way_interval
 from deeprecon.judge.simulate import ability_for
-from deeprecon.judge.statistics import two_way_interval
 
 N_RATERS = (6, 12, 20, 40)
 N_TRIALS = (50, 100, 150, 300)

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from deeprecon.errors import InputError
-from deeprecon.judge.accuracy import accuracy_table
+from deeprecon.judge.analysis.accuracy import accuracy_table
 from deeprecon.judge.questions import Task
-from deeprecon.judge.ratings import read_ratings
-from deeprecon.judge.rules import Rules
+from deeprecon.judge.sent.ratings import read_ratings
+from deeprecon.judge.sent.rules import Rules
 from deeprecon.judge.simulate import ability_for, mean_accuracy, simulate_ratings
 from tests.judge.simulated import ROI, identification, key_with_pictures, responses
 from tests.judge.tables import coloured, table

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deeprecon.judge.accuracy import accuracy_table, image_table
+from deeprecon.judge.analysis.accuracy import accuracy_table, image_table
+from deeprecon.judge.analysis.preferences import comparison_table, preference_table
+from deeprecon.judge.analysis.reliability import agreement_table
+from deeprecon.judge.analysis.tracking import metric_table, observer_table
 from deeprecon.judge.power import power_table
-from deeprecon.judge.preferences import comparison_table, preference_table
 from deeprecon.judge.questions import Task
-from deeprecon.judge.reliability import agreement_table
-from deeprecon.judge.tracking import metric_table, observer_table
 from deeprecon.judge.trials import build_trials
 from deeprecon.report.judgement import build_judgement_page
 from deeprecon.report.judgement_plot import ranking

@@ -98,7 +98,7 @@ def test_derivatives_of_fmriprep_give_the_same_samples(smoke_study, tmp_path):
     page = "results/prepared/report/quality_sub-01.html"
     done = snakemake(smoke_study, page, "--cores", "2", "--configfile", "prepared.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (smoke_study / page).read_text().count("data:image/webp") == 4 + 5
+    assert (smoke_study / page).read_text().count("data:image/webp") == 4 + 6
 
 
 def test_bdata_of_the_lab_gives_the_same_samples(smoke_study, tmp_path):

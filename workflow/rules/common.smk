@@ -15,7 +15,7 @@ from deeprecon.errors import InputError
 from deeprecon.evaluate.networks import PERCEPTUAL_FILES
 from deeprecon.evaluate.published import published
 from deeprecon.features.layers import DOWNLOADS
-from deeprecon.judge.folder import rating_files
+from deeprecon.judge.sent.folder import rating_files
 from deeprecon.judge.texts import LANGUAGES
 from deeprecon.machine import local_gpus, prepare_jobs
 from deeprecon.preprocess.samples import Cleaning

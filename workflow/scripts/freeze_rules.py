@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from _job import job
 
 from deeprecon.atomic import replacing
-from deeprecon.judge.folder import rating_files
-from deeprecon.judge.rules import Rules, note_rules
+from deeprecon.judge.sent.folder import rating_files
+from deeprecon.judge.sent.rules import Rules, note_rules
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake

@@ -7,11 +7,11 @@ import pandas as pd
 from _job import job
 
 from deeprecon.atomic import replacing
-from deeprecon.judge.accuracy import accuracy_table, image_table
-from deeprecon.judge.preferences import comparison_table, preference_table
-from deeprecon.judge.reliability import agreement_table
-from deeprecon.judge.responses import read_responses
-from deeprecon.judge.tracking import metric_table, observer_table
+from deeprecon.judge.analysis.accuracy import accuracy_table, image_table
+from deeprecon.judge.analysis.preferences import comparison_table, preference_table
+from deeprecon.judge.analysis.reliability import agreement_table
+from deeprecon.judge.analysis.responses import read_responses
+from deeprecon.judge.analysis.tracking import metric_table, observer_table
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake

@@ -7,9 +7,9 @@ from _job import job
 
 from deeprecon.atomic import replacing
 from deeprecon.errors import InputError
-from deeprecon.judge.folder import rating_files
-from deeprecon.judge.ratings import read_ratings
-from deeprecon.judge.rules import Rules, read_log
+from deeprecon.judge.sent.folder import rating_files
+from deeprecon.judge.sent.ratings import read_ratings
+from deeprecon.judge.sent.rules import Rules, read_log
 from deeprecon.judge.study import read_key
 
 if TYPE_CHECKING:

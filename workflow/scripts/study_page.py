@@ -7,10 +7,10 @@ from _job import job
 
 from deeprecon.data.stimuli import read_stimuli
 from deeprecon.decode.tables import write_table
-from deeprecon.judge.folder import rating_files
 from deeprecon.judge.images import judged_images
 from deeprecon.judge.power import study_power
 from deeprecon.judge.questions import Task
+from deeprecon.judge.sent.folder import rating_files
 from deeprecon.judge.study import build_study, read_key
 from deeprecon.judge.texts import read_texts
 from deeprecon.judge.trials import build_trials

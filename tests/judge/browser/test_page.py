@@ -6,8 +6,8 @@ import re
 import pytest
 
 from deeprecon.judge.questions import Task
-from deeprecon.judge.ratings import read_ratings
-from deeprecon.judge.rules import Rules
+from deeprecon.judge.sent.ratings import read_ratings
+from deeprecon.judge.sent.rules import Rules
 from deeprecon.judge.study import read_key
 from tests.judge.browser.conftest import ROIS, write_study
 from tests.judge.browser.session import Session, answered, slot_of

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from deeprecon.errors import InputError
-from deeprecon.judge.accuracy import (
+from deeprecon.judge.analysis.accuracy import (
     ACCURACY_COLUMNS,
     IMAGE_TABLE_COLUMNS,
     accuracy_table,

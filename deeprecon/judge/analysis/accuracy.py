@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from deeprecon.evaluate.statistics import holm
-from deeprecon.judge.selection import (
+from deeprecon.judge.analysis.selection import (
     KEPT,
     WITH_ANSWER,
     both_ways,
@@ -17,7 +17,7 @@ from deeprecon.judge.selection import (
     size_of,
     tests,
 )
-from deeprecon.judge.statistics import against_chance, two_way_interval
+from deeprecon.judge.analysis.statistics import against_chance, two_way_interval
 
 CONDITION = ["subject", "roi", "method", "set"]
 ACCURACY_COLUMNS = [

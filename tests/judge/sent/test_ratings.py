@@ -10,11 +10,11 @@ import pytest
 from scipy.stats import binom
 
 from deeprecon.errors import InputError
-from deeprecon.judge.checks import exact_binomial, longest_run
-from deeprecon.judge.findings import CHECKS
-from deeprecon.judge.ratings import RATER_COLUMNS, RESPONSE_COLUMNS, read_ratings
-from deeprecon.judge.rules import Rules, note_rules, read_log, rules_changed_after_ratings
-from tests.judge.rated import KEY, OTHER, STUDY, long_rows, plain_rows, result, table
+from deeprecon.judge.sent.checks import exact_binomial, longest_run
+from deeprecon.judge.sent.findings import CHECKS
+from deeprecon.judge.sent.ratings import RATER_COLUMNS, RESPONSE_COLUMNS, read_ratings
+from deeprecon.judge.sent.rules import Rules, note_rules, read_log, rules_changed_after_ratings
+from tests.judge.sent.rated import KEY, OTHER, STUDY, long_rows, plain_rows, result, table
 
 N = 32
 

@@ -13,11 +13,11 @@ JATOS stores results of the page or of jsPsych, one in a line or one in a member
 
 import os
 
-from deeprecon.judge.formats_archive import SIGNATURES, read_archive
-from deeprecon.judge.formats_json import read_json
-from deeprecon.judge.formats_table import read_table
-from deeprecon.judge.sheets import Contents
-from deeprecon.judge.untrusted import Refused, decode, read_bytes
+from deeprecon.judge.sent.formats_archive import SIGNATURES, read_archive
+from deeprecon.judge.sent.formats_json import read_json
+from deeprecon.judge.sent.formats_table import read_table
+from deeprecon.judge.sent.sheets import Contents
+from deeprecon.judge.sent.untrusted import Refused, decode, read_bytes
 
 MAX_RATERS = 10_000
 FORMATS = ("json", "long", "jspsych", "meadows", "plain")

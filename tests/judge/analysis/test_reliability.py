@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deeprecon.judge.reliability import AGREEMENT_COLUMNS, agreement_table
+from deeprecon.judge.analysis.reliability import AGREEMENT_COLUMNS, agreement_table
 from tests.judge.answers import answers_of, key_of
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from deeprecon.judge.untrusted import Refused
+from deeprecon.judge.sent.untrusted import Refused
 
 SCHEMA = "deeprecon-ratings/1"
 

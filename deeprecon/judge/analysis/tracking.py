@@ -12,9 +12,9 @@ from scipy.stats import rankdata
 from deeprecon.errors import InputError
 from deeprecon.evaluate.perceptual import PERCEPTUAL
 from deeprecon.evaluate.statistics import holm
-from deeprecon.judge.agreement import agreement_interval, item_counts
-from deeprecon.judge.selection import EVERY, check_responses, tests
-from deeprecon.judge.statistics import two_way_interval
+from deeprecon.judge.analysis.agreement import agreement_interval, item_counts
+from deeprecon.judge.analysis.selection import EVERY, check_responses, tests
+from deeprecon.judge.analysis.statistics import two_way_interval
 
 METRIC_COLUMNS = [
     "set", "metric", "direction", "better", "spearman", "low", "high", "p", "p_holm", "n_images",

@@ -8,20 +8,20 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from deeprecon.errors import InputError
-from deeprecon.judge.agreement import (
+from deeprecon.judge.analysis.agreement import (
     agreement_interval,
     gwet_ac1,
     item_counts,
     krippendorff_alpha,
 )
-from deeprecon.judge.simulate import ability_for
-from deeprecon.judge.statistics import (
+from deeprecon.judge.analysis.statistics import (
     against_chance,
     pigeonhole_counts,
     two_way_interval,
     two_way_variance,
 )
-from deeprecon.judge.strengths import bradley_terry, bradley_terry_intervals
+from deeprecon.judge.analysis.strengths import bradley_terry, bradley_terry_intervals
+from deeprecon.judge.simulate import ability_for
 
 # Krippendorff (2011), the example with missing data: four observers, twelve units.
 _ = np.nan

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from deeprecon.judge.untrusted import ignorable
+from deeprecon.judge.sent.untrusted import ignorable
 
 
 def rating_files(folder: str | os.PathLike[str]) -> list[Path]:

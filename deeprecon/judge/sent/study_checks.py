@@ -5,11 +5,11 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from deeprecon.judge.checks import Checked, exact_binomial
-from deeprecon.judge.findings import Finding, number
-from deeprecon.judge.joining import Rating
-from deeprecon.judge.keyed import Trials
-from deeprecon.judge.rules import Rules
+from deeprecon.judge.sent.checks import Checked, exact_binomial
+from deeprecon.judge.sent.findings import Finding, number
+from deeprecon.judge.sent.joining import Rating
+from deeprecon.judge.sent.keyed import Trials
+from deeprecon.judge.sent.rules import Rules
 
 MIN_EQUAL = 20
 """Answers that two raters have in common before equal ones are worth a word."""

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from deeprecon.errors import InputError
-from deeprecon.judge.tracking import METRIC_COLUMNS, OBSERVER_COLUMNS, metric_table, observer_table
+from deeprecon.judge.analysis.tracking import (
+    METRIC_COLUMNS,
+    OBSERVER_COLUMNS,
+    metric_table,
+    observer_table,
+)
 from tests.judge.answers import answers_of, key_of
 
 N_IMAGES = 24

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from scipy.stats import binomtest
 
-from deeprecon.judge.findings import Finding, Severity, number
-from deeprecon.judge.joining import Rating
-from deeprecon.judge.keyed import Trials
-from deeprecon.judge.rules import Rules
+from deeprecon.judge.sent.findings import Finding, Severity, number
+from deeprecon.judge.sent.joining import Rating
+from deeprecon.judge.sent.keyed import Trials
+from deeprecon.judge.sent.rules import Rules
 
 GUESSING = 0.05
 """Level at which the exact binomial test of few catches rejects that a rater guesses."""

@@ -128,9 +128,10 @@ def load_json(text: str) -> Any:
     --------
     >>> load_json('{"rt_ms": 1e400}')
     {'rt_ms': inf}
-    >>> load_json('{"rater": "a", "rater": "b"}')
+    >>> load_json('{"id": 1, "id": 2}')
     Traceback (most recent call last):
-    deeprecon.judge.untrusted.Refused: JSON names the key 'rater' twice in an object, expected once
+    deeprecon.judge.sent.untrusted.Refused: JSON names the key 'id' twice in an object, \
+expected once
     """
     check_n_values(text, ",[{")
     try:

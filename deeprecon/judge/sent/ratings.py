@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deeprecon.judge.checks import Checked, check_rater
-from deeprecon.judge.findings import Finding, findings_table
-from deeprecon.judge.formats import read_sheets
-from deeprecon.judge.joining import Rating, join
-from deeprecon.judge.keyed import Trials
-from deeprecon.judge.plain_table import Names, join_plain
-from deeprecon.judge.rules import Rules, rules_changed_after_ratings
-from deeprecon.judge.sheets import Contents, Sheet
-from deeprecon.judge.study_checks import check_study, without_duplicates
+from deeprecon.judge.sent.checks import Checked, check_rater
+from deeprecon.judge.sent.findings import Finding, findings_table
+from deeprecon.judge.sent.formats import read_sheets
+from deeprecon.judge.sent.joining import Rating, join
+from deeprecon.judge.sent.keyed import Trials
+from deeprecon.judge.sent.plain_table import Names, join_plain
+from deeprecon.judge.sent.rules import Rules, rules_changed_after_ratings
+from deeprecon.judge.sent.sheets import Contents, Sheet
+from deeprecon.judge.sent.study_checks import check_study, without_duplicates
+from deeprecon.judge.sent.untrusted import ignorable, shown_name
 from deeprecon.judge.trials import TRIAL_COLUMNS
-from deeprecon.judge.untrusted import ignorable, shown_name
 
 MAX_ROWS = 200
 """Findings of a check in a file that are told one by one."""
@@ -67,11 +67,11 @@ def read_ratings(
 
     Parameters
     ----------
-    files : of any names, in any format of `deeprecon.judge.formats`
+    files : of any names, in any format of `deeprecon.judge.sent.formats`
     key : trials.tsv, as `deeprecon.judge.study.read_key` reads it
     study_sha256 : of trials.tsv
     rules : limits of the checks
-    log : of the rules, from `deeprecon.judge.rules.note_rules`
+    log : of the rules, from `deeprecon.judge.sent.rules.note_rules`
 
     Returns
     -------

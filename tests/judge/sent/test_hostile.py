@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from deeprecon.judge import formats_archive, untrusted
-from deeprecon.judge.findings import CHECKS
-from deeprecon.judge.ratings import read_ratings
-from deeprecon.judge.rules import Rules
-from tests.judge.rated import (
+from deeprecon.judge.sent.findings import CHECKS
+from deeprecon.judge.sent.ratings import read_ratings
+from deeprecon.judge.sent.rules import Rules
+from tests.judge.sent.rated import (
     KEY,
     ROWS,
     STUDY,

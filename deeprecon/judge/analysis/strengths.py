@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import t as student
 
 from deeprecon.errors import InputError
-from deeprecon.judge.statistics import two_way_variance
+from deeprecon.judge.analysis.statistics import two_way_variance
 
 PRIOR = 0.5
 MAX_ITERATIONS = 50_000
@@ -126,9 +126,9 @@ def bradley_terry_intervals(
     Notes
     -----
     Estimate -/+ t sqrt(V), with V and the degrees of freedom of t by clusters of raters and of
-    images (`deeprecon.judge.statistics.two_way_variance`) from the scores of single answers through
-    the model's information: the sandwich estimator. V is not let below that of the model for
-    independent answers, which holds the prior, so that a condition that never lost has an interval.
+    images (`two_way_variance`) from the scores of single answers through the model's information:
+    the sandwich estimator. V is not let below that of the model for independent answers, which
+    holds the prior, so that a condition that never lost has an interval.
     A bootstrap over raters and images, scaled to V, was tried and left: its quantiles reach too far
     away from zero and not far enough towards it (coverage .91 for two conditions far apart).
 

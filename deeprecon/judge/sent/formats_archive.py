@@ -10,8 +10,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-from deeprecon.judge.sheets import Contents
-from deeprecon.judge.untrusted import MAX_BYTES, Refused, ignorable, shown_name
+from deeprecon.judge.sent.sheets import Contents
+from deeprecon.judge.sent.untrusted import MAX_BYTES, Refused, ignorable, shown_name
 
 MAX_MEMBERS = 20_000
 MAX_TOTAL = 10 * MAX_BYTES

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deeprecon.judge.findings import Finding, Problems
-from deeprecon.judge.keyed import Trials
-from deeprecon.judge.quantities import quantity, seconds, whole
-from deeprecon.judge.sheets import SCHEMA, Answer, Sheet
-from deeprecon.judge.untrusted import quoted
+from deeprecon.judge.sent.findings import Finding, Problems
+from deeprecon.judge.sent.keyed import Trials
+from deeprecon.judge.sent.quantities import quantity, seconds, whole
+from deeprecon.judge.sent.sheets import SCHEMA, Answer, Sheet
+from deeprecon.judge.sent.untrusted import quoted
 
 MAX_MS = 30 * 24 * 3600 * 1000.0
 RATER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")

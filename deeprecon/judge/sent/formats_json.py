@@ -3,8 +3,8 @@
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-from deeprecon.judge.sheets import Answer, Contents, Sheet, fields_of
-from deeprecon.judge.untrusted import Refused, load_json, quoted
+from deeprecon.judge.sent.sheets import Answer, Contents, Sheet, fields_of
+from deeprecon.judge.sent.untrusted import Refused, load_json, quoted
 
 SIDES = {
     "left": "left", "0": "left", "f": "left", "arrowleft": "left", "leftarrow": "left",

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deeprecon.judge.preferences import (
+from deeprecon.judge.analysis.preferences import (
     COMPARISON_COLUMNS,
     PREFERENCE_COLUMNS,
     comparison_table,
     preference_table,
 )
+from deeprecon.judge.analysis.strengths import bradley_terry
 from deeprecon.judge.simulate import mean_accuracy, simulate_ratings
-from deeprecon.judge.strengths import bradley_terry
 from tests.judge.answers import answers_of, key_of
 from tests.judge.simulated import ROI, preference, responses, with_clickers
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Mapping
 
-from deeprecon.judge.findings import Finding, Problems
-from deeprecon.judge.joining import MAX_MS, Rating, identified
-from deeprecon.judge.keyed import Trials
-from deeprecon.judge.quantities import quantity
 from deeprecon.judge.questions import CONDITION, NONE, TASKS
-from deeprecon.judge.sheets import Answer, Sheet
-from deeprecon.judge.untrusted import quoted
+from deeprecon.judge.sent.findings import Finding, Problems
+from deeprecon.judge.sent.joining import MAX_MS, Rating, identified
+from deeprecon.judge.sent.keyed import Trials
+from deeprecon.judge.sent.quantities import quantity
+from deeprecon.judge.sent.sheets import Answer, Sheet
+from deeprecon.judge.sent.untrusted import quoted
 
 ASPECTS = ("colour", "shape")
 

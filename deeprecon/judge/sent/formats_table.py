@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from deeprecon.judge.formats_json import jspsych_sheets
-from deeprecon.judge.quantities import seconds
-from deeprecon.judge.sheets import Answer, Contents, Sheet, fields_of
-from deeprecon.judge.untrusted import MAX_BYTES, Refused, check_n_values, quoted
+from deeprecon.judge.sent.formats_json import jspsych_sheets
+from deeprecon.judge.sent.quantities import seconds
+from deeprecon.judge.sent.sheets import Answer, Contents, Sheet, fields_of
+from deeprecon.judge.sent.untrusted import MAX_BYTES, Refused, check_n_values, quoted
 
 MAX_COLUMNS = 500
 _DELIMITERS = "\t,;"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deeprecon.judge.agreement import agreement_interval, item_counts
-from deeprecon.judge.selection import EVERY, WITH_ANSWER, both_ways, tests
-from deeprecon.judge.statistics import two_way_interval
+from deeprecon.judge.analysis.agreement import agreement_interval, item_counts
+from deeprecon.judge.analysis.selection import EVERY, WITH_ANSWER, both_ways, tests
+from deeprecon.judge.analysis.statistics import two_way_interval
 
 AGREEMENT_COLUMNS = [
     "task", "raters", "measure", "of", "value", "low", "high", "n_items", "n_raters", "note",

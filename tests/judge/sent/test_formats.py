@@ -5,9 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from deeprecon.judge.ratings import RATER_COLUMNS, RESPONSE_COLUMNS, read_ratings
-from deeprecon.judge.rules import Rules
-from tests.judge.rated import (
+from deeprecon.judge.sent.ratings import RATER_COLUMNS, RESPONSE_COLUMNS, read_ratings
+from deeprecon.judge.sent.rules import Rules
+from tests.judge.sent.rated import (
     KEY,
     STUDY,
     jatos_archive,

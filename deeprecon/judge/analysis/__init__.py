@@ -1,0 +1,1 @@
+"""What answers say: accuracy, preference, agreement, and which metric tracks people."""

@@ -1,0 +1,1 @@
+"""Ratings in: files from raters, of any format, checked and joined with the key."""
