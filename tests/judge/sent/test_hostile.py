@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deeprecon.judge import formats_archive, untrusted
+from deeprecon.judge.sent import formats_archive, untrusted
 from deeprecon.judge.sent.findings import CHECKS
 from deeprecon.judge.sent.ratings import read_ratings
 from deeprecon.judge.sent.rules import Rules
