@@ -17,16 +17,20 @@ ASKED = {"task": "identification", "methods": ["all_layers"], "rois": ["VC"]}
 
 
 def changed(path, value):
-    """The demo's settings with one entry replaced; DELETE removes it."""
+    """The demo's settings with one entry replaced, or several ("": a mapping of paths).
+
+    DELETE removes it.
+    """
     settings = deepcopy(DEMO)
-    *parents, last = path.split("/")
-    part = settings
-    for key in parents:
-        part = part.setdefault(key, {})
-    if value is DELETE:
-        del part[last]
-    else:
-        part[last] = value
+    for place, new in ({path: value} if path else value).items():
+        *parents, last = place.split("/")
+        part = settings
+        for key in parents:
+            part = part.setdefault(key, {})
+        if new is DELETE:
+            del part[last]
+        else:
+            part[last] = new
     return settings
 
 
@@ -136,6 +140,27 @@ MISTAKES = [
         "evaluate/split_half",
         ["permuted_labels"],
         "config: evaluate.split_half: the decoder 'permuted' of 'permuted_labels' has permute_lab",
+    ),
+    (
+        "",
+        {"evaluate/split_half": ["all_layers"], "methods/all_layers/subjects": ["average"]},
+        "config: evaluate.split_half: method 'all_layers' has features averaged over subjects",
+    ),
+    (
+        "",
+        {"evaluate/split_half": ["all_layers"], "decoders/topk/repetitions": 1},
+        "config: evaluate.split_half: the decoder 'topk' of 'all_layers' has repetitions: 1",
+    ),
+    (
+        "",
+        {
+            "evaluate/split_half": ["all_layers"],
+            "decoders/topk": {"model": "import", "folder": "x"},
+            "methods/all_layers/layer_weights": "equal",
+            "methods/low_layers/layer_weights": "equal",
+            "methods/high_layers/layer_weights": "equal",
+        },
+        "config: evaluate.split_half: the decoder 'topk' of 'all_layers' is imported, so that",
     ),
     ("evaluate/floor", "permuted", "config: evaluate.floor: unknown method 'permuted'; did you"),
     ("evaluate/floor", "all_layers", "config: evaluate.floor: the decoder 'topk' of method"),

@@ -125,12 +125,14 @@ def plot_repetitions(repetitions: pd.DataFrame, note: str) -> Figure:
         metric, value, ceiling
     note : printed below
     """
-    shown = repetitions[repetitions["metric"] == "profile_correlation"]
+    of_profiles = repetitions["metric"] == "profile_correlation"
+    shown = repetitions[of_profiles & repetitions["value"].notna()]  # not of a single image
     sets = list(dict.fromkeys(shown["set"]))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.6 * len(sets) + 2.0, 3.4), layout="constrained")
         if not sets:
-            figure.text(0.5, 0.5, "no decoder was\ntrained here", ha="center")
+            why = "no decoder was\ntrained here" if repetitions.empty else "no set has\ntwo images"
+            figure.text(0.5, 0.5, why, ha="center")
             return figure
         axes = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
         for axis, name in zip(axes, sets, strict=True):

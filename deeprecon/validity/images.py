@@ -34,7 +34,7 @@ FEWEST_SEEDS = 5
 def recovery(accuracy: float, about: str = "") -> Check:
     """V11: two-way identification, in pixels, of reconstructions from true features."""
     if math.isnan(accuracy):
-        return not_run("V11", "No reconstructions from true features.", about)
+        return not_run("V11", "Identification from true features is not defined.", about)
     return graded(
         "V11",
         accuracy,

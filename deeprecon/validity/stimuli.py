@@ -144,8 +144,9 @@ def inside_clusters(test: Array, training: Array, seed: int = 0, about: str = ""
     ----------
     test, training : (n, n_units) and (m, n_units) of a layer near the output
     """
-    if len(training) < 5 * N_CLUSTERS or not len(test):
-        return not_run("V05", f"{len(training)} training images are too few for clusters.", about)
+    if len(training) < 5 * N_CLUSTERS or len(test) < 2:
+        few = f"{len(training)} training images and {len(test)} test images are too few."
+        return not_run("V05", few, about)
     a, b = _standardised(test, training)
     if not b.shape[1] or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return not_run("V05", "Features do not differ, or are not finite.", about)

@@ -208,3 +208,15 @@ def test_bad_statistics():
         pattern_correlation(a, b, np.zeros(3), np.zeros(3))
     with pytest.raises(InputError, match="every unit has NaN"):
         pairwise_identification(a * np.nan, b)
+
+
+def test_one_stimulus_has_its_pattern_alone():
+    """Nothing varies over stimuli, and nothing competes, however often it was shown."""
+    predicted, true = np.random.default_rng(0).standard_normal((2, 1, 20))
+    mean, sd = np.zeros(20), np.full(20, 2.0)
+    assert np.isnan(profile_correlation(predicted, true)).all()
+    expected = np.corrcoef(predicted[0], true[0])[0, 1]
+    assert pattern_correlation(predicted, true, mean, sd) == pytest.approx(expected)
+    assert np.isnan(pairwise_identification(predicted, true)).all()
+    twice = [np.repeat(part, 2, axis=0) for part in (predicted, true)]
+    assert np.isnan(pairwise_identification(*twice, ["a", "a"])).tolist() == [True, True]

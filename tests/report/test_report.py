@@ -147,6 +147,18 @@ def test_accuracy_by_repetitions_has_its_ceiling():
     np.testing.assert_allclose(dotted[0].get_ydata(), [0.2, 0.4, 0.8])
 
 
+def test_a_set_of_one_image_has_no_accuracy_by_repetitions(tmp_path):
+    """Its profile correlations are not defined, and an axis without points cannot be drawn."""
+    table = decoding_table().assign(n_repetitions=1, ceiling=np.nan)
+    single = table.assign(set="single", value=np.nan)
+    figure = plot_repetitions(pd.concat([single, table]), "")
+    assert [axis.get_title() for axis in figure.axes] == ["natural"]
+    figure.savefig(tmp_path / "plot.png")
+    figure = plot_repetitions(single, "")
+    assert figure.texts[0].get_text() == "no set has\ntwo images"
+    assert not figure.axes
+
+
 @pytest.fixture
 def page(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "x.png")

@@ -37,8 +37,14 @@ def log_of(script: str) -> Path:
     return Path("logs", f"{script}.log")
 
 
-def execute(job: Job, script: str, input: dict[str, Any], params: dict[str, Any]) -> None:
-    """Run a script, with changes of its input and settings."""
+def execute(
+    job: Job,
+    script: str,
+    input: dict[str, Any],
+    params: dict[str, Any],
+    rule: str | None = None,
+) -> None:
+    """Run a script, with changes of its input and settings; for a rule of another name, if any."""
     params = {"study": "tiny", "code": "", **job.params, **params}
     snakemake = SimpleNamespace(
         input=InputFiles(fromdict=job.input | input),
@@ -46,7 +52,7 @@ def execute(job: Job, script: str, input: dict[str, Any], params: dict[str, Any]
         params=Params(fromdict=params),
         wildcards=Wildcards(fromdict={"subject": "sub-01", **job.wildcards}),
         log=Log([str(log_of(script))]),
-        rule=script,
+        rule=rule or script,
         threads=1,
     )
     runpy.run_path(str(SCRIPTS / f"{script}.py"), init_globals={"snakemake": snakemake})

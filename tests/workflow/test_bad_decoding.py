@@ -12,7 +12,12 @@ from PIL import Image
 
 from deeprecon.data.bdata import BData, read_bdata, write_bdata
 from deeprecon.decode.mat import write_mat
-from deeprecon.features.sampled import SampledUnits, sample_features, write_sampled
+from deeprecon.features.sampled import (
+    SampledUnits,
+    read_sampled,
+    sample_features,
+    write_sampled,
+)
 from deeprecon.features.statistics import LayerStatistics, write_statistics
 from deeprecon.features.store import read_features, write_features
 from tests.workflow import jobs
@@ -326,3 +331,56 @@ def test_too_few_repetitions_are_named(study, capsys):
     lines = jobs.lines_of_failure(JOBS["decode"], "decode", capsys, params=changes)
     check_line(lines, "decode", "samples: 3 of stimulus 't0', expected 4 or more to average")
     assert not [path for path in Path("decode").rglob("*") if path.is_file()]
+
+
+def test_a_set_of_one_image_goes_through(study):
+    """What needs other images is not defined; its pattern is."""
+    samples(rows(one_image))()
+    for name in ("conv", "fc"):
+        features("natural", name, lambda values, ids: (values[:1], ids[:1]))()
+    whole = read_sampled("features/natural/sampled.h5", list(LAYERS), TEST[:1])
+    write_sampled("features/natural/sampled.h5", whole, {})
+    for script in ("region_voxels", "decode", "repetitions", "decoding_scores", "decoding_tables"):
+        jobs.execute(JOBS[script], script, {}, {})
+    scores = pd.read_csv("decoding_tables/s.tsv", sep="\t").set_index("metric")["value"]
+    assert scores.isna().to_dict() == {
+        "profile_correlation": True, "pattern_correlation": False, "pairwise_identification": True,
+    }  # fmt: skip
+    assert scores["pattern_correlation"] > 0.5
+    by_number = pd.read_csv("decoding_tables/r.tsv", sep="\t").set_index("metric")["value"]
+    assert by_number["identification_among_all"].min() > 0.5  # among the training images
+    reliability = pd.read_csv("decoding_tables/l.tsv", sep="\t").set_index("measure")
+    assert reliability["correlation"].isna().to_dict() == {"profile": True, "pattern": False}
+
+
+def one_image(data: BData) -> np.ndarray:
+    """Rows of training, and of one test image."""
+    ids, sets = (np.array(data.labels(key)) for key in ("stimulus_id", "stimulus_set"))
+    return (sets == "train") | (ids == TEST[0])
+
+
+HALVES = Job(
+    {"features": [f"decode_halves/{half}/natural/conv.h5" for half in (1, 2)]},
+    JOBS["decode"].input,
+    JOBS["decode"].params,
+    DECODED,
+)
+
+
+def test_halves_are_decoded_by_the_same_decoder(study):
+    """Decoders are linear: two repetitions decoded apart have the decoded average as their mean."""
+    jobs.execute(HALVES, "decode", {}, {"model": MODEL | {"repetitions": 2}}, rule="decode_halves")
+    jobs.execute(JOBS["decode"], "decode", {}, {"model": MODEL | {"repetitions": 2}})
+    whole, ids = read_features("decode/natural/conv.h5")
+    halves = [read_features(path)[0] for path in HALVES.output["features"]]
+    assert all(read_features(path)[1] == ids == TEST for path in HALVES.output["features"])
+    assert np.abs(halves[0] - halves[1]).max() > 0.1
+    np.testing.assert_allclose(np.mean(halves, axis=0), whole, atol=1e-4)
+
+
+def test_images_that_were_shown_once_have_empty_halves(study):
+    samples(rows(of_set("natural", 6)))()
+    jobs.execute(JOBS["region_voxels"], "region_voxels", {}, {})
+    jobs.execute(HALVES, "decode", {}, {}, rule="decode_halves")
+    values, ids = read_features(HALVES.output["features"][0])
+    assert (values.shape, ids) == ((0, *LAYERS["conv"]), [])

@@ -13,6 +13,7 @@ from PIL import Image
 
 from deeprecon.features.store import read_features, write_features
 from deeprecon.reconstruct.presets import relevant, settings_of
+from deeprecon.reconstruct.store import read_stimulus_id
 from tests.workflow import jobs
 from tests.workflow.jobs import SCRIPTS, Job, check_line, logging_kept, outputs
 
@@ -280,3 +281,34 @@ def test_a_full_disk(study, capsys, monkeypatch):
     assert lines[-1] == "reconstruct: reconstruct/natural/t0.png: No space left on device"
     assert not list(Path().rglob("natural.h5"))
     assert not list(Path("reconstruct").rglob("*.png"))
+
+
+def pixels() -> np.ndarray:
+    with h5py.File("reconstruct/natural.h5") as file:
+        return file["image"][:]
+
+
+def test_a_half_is_reconstructed_as_the_whole_is(study):
+    """Scaled as decoded features are, which true features are not."""
+    found, params = {}, {"method": method("2019-pixel")}
+    for rule in ("reconstruct", "reconstruct_half", "reconstruct_true"):
+        jobs.execute(JOBS["reconstruct"], "reconstruct", {}, params, rule=rule)
+        found[rule] = pixels()
+    np.testing.assert_array_equal(found["reconstruct_half"], found["reconstruct"])
+    assert (found["reconstruct_true"] != found["reconstruct"]).any()
+
+
+def test_half_of_images_that_were_shown_once_is_empty(study):
+    for path in TARGETS:
+        values = read_features(path)[0]
+        write_features(path, values[:0], [], {})
+    jobs.execute(JOBS["reconstruct"], "reconstruct", {}, {}, rule="reconstruct_half")
+    assert pixels().shape == (0, SIZE, SIZE, 3)
+    assert read_stimulus_id("reconstruct/natural.h5") == []
+
+
+def test_a_set_without_images_is_still_a_mistake_elsewhere(study, capsys):
+    for path in TARGETS:
+        write_features(path, read_features(path)[0][:0], [], {})
+    lines = jobs.lines_of_failure(JOBS["reconstruct"], "reconstruct", capsys)
+    check_line(lines, "reconstruct", "the set has no images")
