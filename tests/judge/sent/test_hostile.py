@@ -352,6 +352,16 @@ def test_a_file_that_becomes_a_pipe_is_not_waited_for(tmp_path, monkeypatch):
     assert ratings.findings["check"].tolist() == ["not_a_file"]
 
 
+def test_a_file_that_becomes_a_link_is_not_followed(tmp_path, monkeypatch):
+    (tmp_path / "good.json").write_text(GOOD)
+    (tmp_path / "link.json").symlink_to(tmp_path / "good.json")
+    regular = Path(__file__).stat()
+    monkeypatch.setattr(untrusted.os, "lstat", lambda path: regular)
+    ratings = read_ratings([tmp_path / "link.json"], KEY, STUDY, Rules())
+    assert ratings.findings["check"].tolist() == ["unreadable"]
+    assert ratings.raters.empty
+
+
 def test_files_that_must_not_be_read(tmp_path, monkeypatch):
     opened = os.open
 
