@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import RESULTS, machine, report
-from deeprecon.evaluate.metrics import Fixed, pixel_correlation, similarity_matrix
+from deeprecon.evaluate.metrics import pixel_correlation
 from deeprecon.evaluate.ssim import ssim_grey
-from deeprecon.evaluate.statistics import (
-    bootstrap_ci,
-    bootstrap_identification_ci,
-    permutation_test,
-)
+from deeprecon.stats.bootstrap import bootstrap_ci, bootstrap_identification_ci
+from deeprecon.stats.correlation import similarity_matrix
+from deeprecon.stats.identification import Fixed
+from deeprecon.stats.permutation import permutation_test
 
 N_IMAGES, SIZE = 1000, 64
 N_LAYERS, N_UNITS = 6, 5000

@@ -24,13 +24,14 @@ from deeprecon.decode.layer import LayerDecoder, TrainingVoxels, average_trials
 from deeprecon.decode.ridge import TopKRidge
 from deeprecon.decode.tables import read_accuracy
 from deeprecon.decode.validate import folds_of
-from deeprecon.evaluate.metrics import pixel_correlation, similarity_matrix, two_way_identification
+from deeprecon.evaluate.metrics import pixel_correlation
 from deeprecon.features.networks import Network, load
 from deeprecon.features.statistics import LayerStatistics
 from deeprecon.features.store import read_features
 from deeprecon.reconstruct.compute import Compute
 from deeprecon.reconstruct.invert import reconstruct
 from deeprecon.reconstruct.presets import PRESETS, Settings
+from deeprecon.stats.correlation import similarity_matrix
 
 N_SHOWN = 40
 OURS = PRESETS["deeprecon"]
@@ -96,7 +97,11 @@ class HeldOut:
             compute=Compute(device="cpu"),
         )  # fmt: skip
         similarity = similarity_matrix(self.images, result.images)
-        identified = two_way_identification(similarity, groups=self.groups)
+        # Crops of one photograph do not compete.
+        group = np.array(self.groups)
+        competes = group[:, None] != group
+        beaten = (similarity < np.diagonal(similarity)) & competes
+        identified = beaten.sum(axis=0) / competes.sum(axis=0)
         return pixel_correlation(self.images, result.images), identified
 
 

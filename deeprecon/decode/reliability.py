@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from deeprecon.decode.layer import divisor, repetition
 from deeprecon.decode.scores import identification_rank
 from deeprecon.decode.validate import score_layer
+from deeprecon.stats.correlation import noise_ceiling
 
 Array = NDArray[np.floating]
 
@@ -81,27 +82,6 @@ def repeat_correlation(stacked: Array) -> NDArray[np.float64]:
     pairs = (z.sum(axis=0) ** 2).sum(axis=0) - (z**2).sum(axis=(0, 1))
     r = pairs / (n_stimuli * n_repetitions * (n_repetitions - 1))
     return np.where(constant, np.nan, r)
-
-
-def noise_ceiling(r: Array, n: int) -> NDArray[np.float64]:
-    """Highest correlation with a noise-free target that an average of n repetitions can have.
-
-    By the formula of Spearman and Brown such an average has the reliability n r / (1 + (n - 1) r),
-    and its correlation with what it measures is the root of it.
-
-    Parameters
-    ----------
-    r : correlation between single repetitions; below 0 counts as 0
-    n : repetitions that are averaged
-
-    Examples
-    --------
-    >>> noise_ceiling(np.array([0.25, -0.1]), 1)
-    array([0.5, 0. ])
-    """
-    positive = np.maximum(r, 0)
-    ceiling: NDArray[np.float64] = np.sqrt(n * positive / (1 + (n - 1) * positive))
-    return ceiling
 
 
 def voxel_reliability(X: Array, stimulus_id: Sequence[str]) -> list[dict[str, object]]:

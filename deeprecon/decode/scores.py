@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeprecon.errors import InputError
+from deeprecon.stats.correlation import correlation, similarity_matrix
+from deeprecon.stats.identification import ranks
 
 BLOCK_VALUES = 2**22  # values of one array that are held as float64 at a time
 
@@ -39,40 +41,9 @@ def _unit_blocks(table: Floats) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, table.shape[1], step))
 
 
-def _ratio(covariance: Floats, squares: Floats) -> NDArray[np.float64]:
-    """Divide covariance by sqrt(squares), within [-1, 1]; NaN unless `squares` is above 0."""
-    r = np.full(covariance.shape, np.nan)
-    np.divide(covariance, np.sqrt(squares), out=r, where=squares > 0)
-    return np.clip(r, -1, 1)
-
-
-def _centred(values: Floats) -> NDArray[np.float64]:
-    """Subtract the mean over the first axis; a constant becomes exactly 0, so that its r is NaN."""
-    shifted = values - values[0].astype(np.float64)
-    centred: NDArray[np.float64] = shifted - shifted.mean(axis=0)
-    return centred
-
-
-def _correlation(a: Floats, b: Floats) -> NDArray[np.float64]:
-    """Pearson correlation over the first axis."""
-    da, db = _centred(a), _centred(b)
-    return _ratio((da * db).sum(axis=0), (da * da).sum(axis=0) * (db * db).sum(axis=0))
-
-
-def _cross_correlation(a: Floats, b: Floats) -> NDArray[np.float64]:
-    """Pearson correlation of every row of `a` with every row of `b`: (n_a, n_b)."""
-    n, products = a.shape[1], np.zeros((len(a), len(b)))
-    sums = np.zeros(len(a)), np.zeros(len(b))
-    squares = np.zeros(len(a)), np.zeros(len(b))
-    for units in _unit_blocks(max(a, b, key=len)):
-        # Less its first value, a row has sums small enough to subtract, and a constant row none.
-        parts = [t[:, units] - t[:, :1].astype(np.float64) for t in (a, b)]
-        products += parts[0] @ parts[1].T
-        for part, total, square in zip(parts, sums, squares, strict=True):
-            total += part.sum(axis=1)
-            square += (part * part).sum(axis=1)
-    varies = [square - total**2 / n for total, square in zip(sums, squares, strict=True)]
-    return _ratio(products - np.outer(*sums) / n, np.outer(*varies))
+def _shifted(values: Floats) -> NDArray[np.float64]:
+    """Subtract the first row; a constant becomes exactly 0, so that its correlation is NaN."""
+    return values - values[0].astype(np.float64)
 
 
 def profile_correlation(predicted: Floats, true: Floats) -> NDArray[np.float64]:
@@ -102,7 +73,7 @@ def profile_correlation(predicted: Floats, true: Floats) -> NDArray[np.float64]:
     a, b = _two_tables(predicted, true)
     r = np.empty(a.shape[1])
     for units in _unit_blocks(a):
-        r[units] = _correlation(a[:, units], b[:, units])
+        r[units] = correlation(_shifted(a[:, units]), _shifted(b[:, units]))
     return r.reshape(predicted.shape[1:])
 
 
@@ -155,14 +126,17 @@ def pattern_correlation(
         return (row[units] - centre) / scale
 
     return np.array(
-        [_correlation(standardised(x), standardised(y)) for x, y in zip(a, b, strict=True)]
+        [
+            correlation(_shifted(standardised(x)), _shifted(standardised(y)))
+            for x, y in zip(a, b, strict=True)
+        ]
     )
 
 
 def identification_rank(
     predicted: Floats, candidates: Floats, correct: NDArray[np.integer]
 ) -> NDArray[np.intp]:
-    """Place of the right candidate among all, by Pearson's r over units with the prediction.
+    """Rank of the right candidate among all, by Pearson's r over units with the prediction.
 
     Parameters
     ----------
@@ -200,12 +174,9 @@ def identification_rank(
         raise InputError("predicted, candidates: every unit has NaN, expected one or more without")
     if not units.all():
         a, b = a[:, units], b[:, units]
-    # Equal candidates share one column: a matrix product may round their r's differently.
-    first: dict[bytes, int] = {}
-    column = [first.setdefault(row.tobytes(), i) for i, row in enumerate(b)]
-    r = _cross_correlation(a, b)[:, column]
-    rank: NDArray[np.intp] = (~(r[np.arange(len(r)), correct, None] > r)).sum(axis=1)
-    return rank
+    similarity = similarity_matrix(a, b)
+    right = np.arange(len(b)) == correct[:, None]
+    return ranks(similarity[right], similarity[~right].reshape(len(a), -1))
 
 
 def pairwise_identification(

@@ -4,13 +4,13 @@ Each baseline is an array of images like the reconstructions of the set, so that
 be taken of it. `true_features` and the control with permuted labels come from files of their own.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.metrics import similarity_matrix
+from deeprecon.stats.correlation import similarity_matrix
 
 Array = NDArray[np.floating]
 Images = NDArray[np.uint8]
@@ -24,41 +24,19 @@ BASELINES: dict[str, str] = {
 }
 
 
-def derangement(
-    n: int, seed: int, groups: Sequence[Hashable] | None = None
-) -> NDArray[np.intp] | None:
-    """A seeded order in which no image keeps its place, nor takes one of its own group.
-
-    Parameters
-    ----------
-    n : images
-    seed : int
-    groups : n labels, optional
-
-    Returns
-    -------
-    (n,) array, or None if there is none: one image, or a group of more than half of them
+def derangement(n: int, seed: int) -> NDArray[np.intp] | None:
+    """A seeded order of n images in which no image keeps its index; None of one image.
 
     Examples
     --------
     >>> derangement(4, seed=0)
     array([1, 3, 0, 2])
-    >>> derangement(3, seed=0, groups=["a", "a", "b"]) is None
-    True
     """
-    labels = list(range(n)) if groups is None else list(groups)
-    members = {label: [i for i in range(n) if labels[i] == label] for label in labels}
-    largest = max(len(rows) for rows in members.values())
-    if 2 * largest > n:
+    if n < 2:
         return None
-    # Group by group in one circle: a shift by the size of the largest leaves every group.
-    rng = np.random.default_rng(seed)
-    keys = list(members)
-    circle = np.concatenate(
-        [rng.permutation(members[keys[k]]) for k in rng.permutation(len(keys))]
-    ).astype(np.intp)
+    circle = np.random.default_rng(seed).permutation(n)
     order = np.empty(n, np.intp)
-    order[circle] = np.roll(circle, -largest)
+    order[circle] = np.roll(circle, -1)
     return order
 
 

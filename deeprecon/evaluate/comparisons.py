@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deeprecon.evaluate.paired import paired_permutation
-from deeprecon.evaluate.statistics import bootstrap_ci, holm
+from deeprecon.stats.bootstrap import bootstrap_ci
+from deeprecon.stats.corrections import holm
+from deeprecon.stats.permutation import paired_permutation
 
 COLUMNS = (
     "subject",

@@ -18,24 +18,16 @@ from scipy.linalg import cho_factor, cho_solve
 
 from deeprecon.decode.region import Region
 from deeprecon.errors import InputError
-from deeprecon.evaluate.metrics import similarity_matrix
 from deeprecon.evaluate.suite import Score, identification_scores
 from deeprecon.features.units import Units
 from deeprecon.hdf5 import reading, writing
+from deeprecon.stats.correlation import correlation, similarity_matrix
 
 ALPHAS = (0.01, 0.1, 1.0, 10.0)  # in units of the mean diagonal of the kernel
 LEAST_Z = 3.0  # held-out correlation that a voxel needs, in standard errors, 1 / sqrt(n images)
 LEAST_VOXELS = 10
 
 Array = NDArray[np.floating]
-
-
-def _correlations(a: Array, b: Array) -> NDArray[np.float64]:
-    """Pearson correlation of each column of two (n, m) arrays; 0 where one is constant."""
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    norm = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
-    product: NDArray[np.float64] = (a * b).sum(axis=0)
-    return np.divide(product, norm, out=np.zeros_like(product), where=norm > 0)
 
 
 def solve_kernel_ridge(kernel: Array, Y: Array, alpha: float) -> NDArray[np.float64]:
@@ -108,7 +100,7 @@ class EncodingModel:
             for alpha in ALPHAS:
                 weights = solve_kernel_ridge(kernel[~held][:, ~held], voxels[~held] - level, alpha)
                 predicted[alpha][held] = kernel[held][:, ~held] @ weights + level
-        accuracy = {alpha: _correlations(predicted[alpha], voxels) for alpha in ALPHAS}
+        accuracy = {alpha: np.nan_to_num(correlation(predicted[alpha], voxels)) for alpha in ALPHAS}
         best = max(ALPHAS, key=lambda alpha: float(accuracy[alpha].mean()))
         intercept = voxels.mean(axis=0, dtype=np.float64)
         weights = solve_kernel_ridge(kernel, voxels - intercept, best)
@@ -182,7 +174,7 @@ def brain_correlation(predicted: Array, measured: Array) -> NDArray[np.float64]:
         raise InputError(
             f"predicted responses have shape {predicted.shape}, measured {measured.shape}"
         )
-    return np.round(_correlations(predicted.T, measured.T), 12)
+    return np.round(np.nan_to_num(correlation(predicted.T, measured.T)), 12)
 
 
 def brain_scores(

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from deeprecon.decode.reliability import noise_ceiling
 from deeprecon.evaluate.suite import Score
+from deeprecon.stats.correlation import noise_ceiling
 
 SPLIT_HALF = "split_half"  # what the pictures are, in the tables
 CORRELATIONS = ("pixel_correlation",)  # scores that have a noise ceiling

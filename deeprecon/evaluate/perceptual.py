@@ -26,9 +26,9 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.transforms.functional import InterpolationMode, normalize, resize
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.metrics import Groups, similarity_matrix
 from deeprecon.evaluate.networks import PERCEPTUAL_FILES
 from deeprecon.evaluate.suite import Score, identification_scores
+from deeprecon.stats.correlation import similarity_matrix
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
@@ -246,7 +246,7 @@ class PerceptualScore:
         """Correlation of the features of every true and every reconstructed image: (n, n)."""
         return similarity_matrix(self.features(true), self.features(recon))
 
-    def scores(self, true: NDArray, recon: NDArray, groups: Groups = None) -> Iterator[Score]:
+    def scores(self, true: NDArray, recon: NDArray) -> Iterator[Score]:
         """The score of a set: identification in both directions, or a distance."""
         definition = self.definition
         if definition.kind != "identification":
@@ -258,6 +258,5 @@ class PerceptualScore:
                 self.similarity(true, recon),
                 colour="RGB",
                 size=definition.size,
-                groups=groups,
                 resized="bilinear",
             )

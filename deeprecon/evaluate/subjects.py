@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.statistics import Interval, bootstrap_ci
 from deeprecon.evaluate.table import RECONSTRUCTION
+from deeprecon.stats.bootstrap import Interval, bootstrap_ci
 from deeprecon.study import AVERAGE
 
 COLUMNS = (

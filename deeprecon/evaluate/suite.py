@@ -20,17 +20,19 @@ from deeprecon.evaluate.colours import (
     mean_luminance,
     similarity_of_distances,
 )
-from deeprecon.evaluate.metrics import (
-    Fixed,
-    Groups,
-    pixel_correlation,
-    similarity_matrix,
-    two_way_identification,
-)
-from deeprecon.evaluate.ranks import n_way, ranks_among_training, top_k
+from deeprecon.evaluate.metrics import pixel_correlation
 from deeprecon.evaluate.ssim import ssim_425, ssim_columns, ssim_grey, ssim_rgb
-from deeprecon.evaluate.within import colours_and_shapes, two_way_within
+from deeprecon.evaluate.within import colours_and_shapes
 from deeprecon.features.sampled import SampledUnits
+from deeprecon.stats.correlation import similarity_matrix
+from deeprecon.stats.identification import (
+    Fixed,
+    n_way,
+    ranks_among_training,
+    top_k,
+    two_way_identification,
+    two_way_within,
+)
 
 VERSION = 2
 N_WAYS = (10, 50)
@@ -132,7 +134,6 @@ def identification_scores(
     *,
     colour: str,
     size: int,
-    groups: Groups = None,
     among_many: bool = False,
     resized: str = "",
 ) -> Iterator[Score]:
@@ -142,11 +143,11 @@ def identification_scores(
     """
     describe = partial(Score, colour=colour, size=size, resized=resized)
     for fixed in get_args(Fixed):
-        values = two_way_identification(similarity, fixed, groups)
+        values = two_way_identification(similarity, fixed)
         yield describe(name, fixed, values, chance=0.5, similarity=similarity)
     for n in N_WAYS if among_many else ():
         if n <= len(similarity):
-            values = n_way(similarity, n, groups=groups)
+            values = n_way(similarity, n)
             yield describe(f"{name}_{n}way", "recon", values, chance=1 / n)
 
 
@@ -188,7 +189,6 @@ def pixel_scores(
     *,
     training: NDArray | None = None,
     categories: Sequence[str] = (),
-    groups: Groups = None,
     legacy: bool = True,
 ) -> Iterator[Score]:
     """Every score that needs no network; of one image alone, no identification.
@@ -200,8 +200,6 @@ def pixel_scores(
     training : (m, H, W, 3), optional
         Images that decoders were trained with, for identification among all of them.
     categories : of the n images; of coloured shapes, both are scored apart
-    groups : n labels, optional
-        Images of one group, such as crops of one photograph, do not compete.
     legacy : whether the variants of SSIM are wanted
     """
     yield from image_scores(true, recon, legacy)
@@ -215,7 +213,6 @@ def pixel_scores(
             similarity,
             colour=space.colour,
             size=size,
-            groups=groups,
             among_many=space.among_many,
         )
         if space.among_many:
@@ -231,7 +228,6 @@ def feature_scores(
     *,
     network: str,
     size: int,
-    groups: Groups = None,
 ) -> Iterator[Score]:
     """Identification in the layers of a network.
 
@@ -251,7 +247,6 @@ def feature_scores(
             similarity,
             colour=colour,
             size=size,
-            groups=groups,
             among_many=True,
         )
         if training is not None:

@@ -17,7 +17,6 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -27,15 +26,10 @@ from numpy.typing import NDArray
 from deeprecon.errors import InputError
 from deeprecon.evaluate.halves import CORRELATIONS, SPLIT_HALF, picture_ceiling
 from deeprecon.evaluate.legacy import wilcoxon_legacy
-from deeprecon.evaluate.metrics import Groups
-from deeprecon.evaluate.statistics import (
-    Interval,
-    bootstrap_ci,
-    bootstrap_identification_ci,
-    holm,
-    permutation_test,
-)
 from deeprecon.evaluate.suite import VERSION, Score
+from deeprecon.stats.bootstrap import Interval, bootstrap_ci, bootstrap_identification_ci
+from deeprecon.stats.corrections import holm
+from deeprecon.stats.permutation import permutation_test
 
 KEYS = ("subject", "roi", "method", "set")
 COLUMNS = (
@@ -74,20 +68,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Tests:
-    """How scores are tested, and which images belong together.
+    """How scores are tested.
 
     Attributes
     ----------
     seed : of permutations and bootstrap
     n_permutations, n_bootstrap : int
-    groups : n labels, optional
-        Images of one group are drawn together by the bootstrap.
     """
 
     seed: int = 0
     n_permutations: int = 9999
     n_bootstrap: int = 10_000
-    groups: Groups = None
 
     __test__ = False  # for pytest, which collects classes of this name
 
@@ -98,23 +89,18 @@ class Tests:
             if len(score.similarity) < 3:
                 return Interval(_mean(score.values), math.nan, math.nan)
             fixed: Any = score.direction
-            return bootstrap_identification_ci(
-                score.similarity, fixed=fixed, groups=self.groups, **options
-            )
+            return bootstrap_identification_ci(score.similarity, fixed=fixed, **options)
         defined = ~np.isnan(score.values)
         if not defined.any():
             return Interval(math.nan, math.nan, math.nan)
-        groups = None if self.groups is None else list(compress(self.groups, defined))
-        return bootstrap_ci(score.values[defined], groups=groups, **options)
+        return bootstrap_ci(score.values[defined], **options)
 
     def p_values(self, score: Score) -> tuple[float, float]:
         """Of the permutation test and of the legacy test; NaN for what is not tested."""
         if score.similarity is None:
             return math.nan, math.nan
         fixed: Any = score.direction
-        test = permutation_test(
-            score.similarity, self.n_permutations, self.seed, fixed, self.groups
-        )
+        test = permutation_test(score.similarity, self.n_permutations, self.seed, fixed)
         return test.p_value, wilcoxon_legacy(score.values)
 
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
-from deeprecon.evaluate.statistics import holm
+from deeprecon.stats.corrections import holm
+from deeprecon.stats.correlation import rank_correlation
 
 COLUMNS = ("subject", "roi", "method", "set", "metric", "n", "rho", "p", "p_holm")
 SCORES = ("pixel_correlation", "pixel_identification", "brain_correlation")
@@ -23,26 +21,6 @@ def mean_vividness(blocks: pd.DataFrame) -> "pd.Series[float]":
     """
     rated = blocks.dropna(subset=["vividness"])
     return rated.groupby(["set", "stimulus_id"], sort=False)["vividness"].mean()
-
-
-def rank_correlation(
-    a: ArrayLike, b: ArrayLike, n_permutations: int = 9999, seed: int = 0
-) -> tuple[float, float]:
-    """Spearman's rho of two (n,) arrays, and its two-sided p by random permutation.
-
-    Examples
-    --------
-    >>> rho, p = rank_correlation([1.0, 2.0, 4.0, 8.0, 9.0], [1, 2, 3, 4, 5])
-    >>> round(rho, 3), bool(p < 0.03)
-    (1.0, True)
-    """
-    x, y = (rankdata(np.asarray(part)) for part in (a, b))
-    x, y = ((part - part.mean()) / (part.std() * np.sqrt(len(part))) for part in (x, y))
-    rho = float(x @ y)
-    rng = np.random.default_rng(seed)
-    drawn = rng.permuted(np.tile(y, (n_permutations, 1)), axis=1) @ x
-    as_far = int((np.abs(drawn) >= abs(rho) - 1e-12).sum())
-    return rho, (1 + as_far) / (1 + n_permutations)
 
 
 def vividness_table(

@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.metrics import similarity_matrix
 from deeprecon.evaluate.suite import SPACES
 from deeprecon.judge.study import pictures_of
+from deeprecon.stats.correlation import similarity_matrix
 
 Shown = tuple[str, ...]
 """("original", set) or ("recon", subject, roi, method, set)."""

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.metrics import Groups, similarity_matrix
-from deeprecon.evaluate.statistics import holm, permutation_test
+from deeprecon.stats.corrections import holm
+from deeprecon.stats.correlation import similarity_matrix
+from deeprecon.stats.permutation import permutation_test
 from deeprecon.validity.result import Check, graded, not_run, p_words
 
 Array = NDArray[np.floating]
@@ -127,7 +128,6 @@ def at_chance(
     *,
     n_permutations: int = 999,
     seed: int = 0,
-    groups: Groups = None,
     about: str = "",
 ) -> Check:
     """V09, V10: a control that must identify no image, in any layer.
@@ -139,7 +139,7 @@ def at_chance(
     """
     n = max(n_permutations, PERMUTATIONS_A_LAYER * len(true))
     tests = {
-        layer: permutation_test(similarity_matrix(values, predicted[layer]), n, seed, groups=groups)
+        layer: permutation_test(similarity_matrix(values, predicted[layer]), n, seed)
         for layer, values in true.items()
         if len(values) >= FEWEST_IMAGES
     }

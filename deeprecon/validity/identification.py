@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from deeprecon.evaluate.metrics import two_way_identification
-from deeprecon.evaluate.ranks import top_k
-from deeprecon.evaluate.statistics import bootstrap_ci
-from deeprecon.evaluate.within import two_way_within
+from deeprecon.stats.bootstrap import bootstrap_ci
+from deeprecon.stats.identification import top_k, two_way_identification, two_way_within
 from deeprecon.validity.result import Check, graded, not_run, p_words
 
 SIGNIFICANT = 0.05

@@ -8,14 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from deeprecon.errors import InputError
 from deeprecon.evaluate.baselines import derangement
-from deeprecon.evaluate.metrics import (
-    Groups,
-    pixel_correlation,
-    similarity_matrix,
-    two_way_identification,
-)
+from deeprecon.evaluate.metrics import pixel_correlation
 from deeprecon.evaluate.ssim import ssim_grey
-from deeprecon.evaluate.statistics import bootstrap_ci, permutation_test
+from deeprecon.stats.bootstrap import bootstrap_ci
+from deeprecon.stats.correlation import similarity_matrix
+from deeprecon.stats.identification import two_way_identification
+from deeprecon.stats.permutation import permutation_test
 from deeprecon.validity.result import Check, graded, not_run
 
 Images = NDArray[np.uint8]
@@ -171,7 +169,7 @@ def stability(values: NDArray, about: str = "") -> Check:
     )
 
 
-def sanity(true: Images, seed: int = 0, groups: Groups = None, about: str = "") -> Check:
+def sanity(true: Images, seed: int = 0, about: str = "") -> Check:
     """V23: scores of the originals against themselves are perfect, and shuffled at chance.
 
     The sentence also counts pairs of equal originals, which no score can tell apart.
@@ -184,11 +182,11 @@ def sanity(true: Images, seed: int = 0, groups: Groups = None, about: str = "") 
     own = [pixel_correlation(true, true), ssim_grey(true, true)]
     usable = ~np.isnan(own[0])
     perfect = all(bool(np.allclose(values[usable], 1, atol=1e-6)) for values in own)
-    order = derangement(len(true), seed, groups)
+    order = derangement(len(true), seed)
     if order is None:
         return not_run("V23", "Images of one group are most of the set.", about)
-    null = permutation_test(similarity, 199, seed, groups=groups)
-    shuffled = float(np.nanmean(two_way_identification(similarity[:, order], groups=groups)))
+    null = permutation_test(similarity, 199, seed)
+    shuffled = float(np.nanmean(two_way_identification(similarity[:, order])))
     off = abs(shuffled - null.null_mean) / null.null_sd if null.null_sd else 0.0
     return graded(
         "V23",

@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 from deeprecon.data.ds001506 import IMAGINED
-from deeprecon.evaluate.metrics import similarity_matrix
+from deeprecon.stats.correlation import similarity_matrix
 from deeprecon.validity.result import Check, graded, not_run
 
 Array = NDArray[np.floating]

@@ -7,12 +7,12 @@ from deeprecon.decode.layer import LayerDecoder, TrainingVoxels, average_trials
 from deeprecon.decode.reliability import (
     accuracy_by_repetitions,
     averages,
-    noise_ceiling,
     repeat_correlation,
     stack_repetitions,
     voxel_reliability,
 )
 from deeprecon.decode.ridge import TopKRidge
+from deeprecon.stats.correlation import noise_ceiling
 
 RNG = np.random.default_rng(0)
 

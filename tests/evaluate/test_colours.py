@@ -11,7 +11,7 @@ from deeprecon.evaluate.colours import (
     mean_luminance,
     similarity_of_distances,
 )
-from deeprecon.evaluate.metrics import two_way_identification
+from deeprecon.stats.identification import two_way_identification
 
 # L*, a*, b* of sRGB under D65, from tables of the primaries.
 PRIMARIES = {

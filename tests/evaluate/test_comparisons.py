@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from deeprecon.evaluate.comparisons import COLUMNS, compare
-from deeprecon.evaluate.paired import paired_permutation
-from deeprecon.evaluate.statistics import bootstrap_ci, holm
+from deeprecon.stats.bootstrap import bootstrap_ci
+from deeprecon.stats.corrections import holm
+from deeprecon.stats.permutation import paired_permutation
 
 
 def image_table(n=8, gain=0.3):

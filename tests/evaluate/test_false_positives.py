@@ -12,15 +12,12 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from deeprecon.evaluate.legacy import binomial_legacy, wilcoxon_legacy
-from deeprecon.evaluate.metrics import similarity_matrix, two_way_identification
-from deeprecon.evaluate.paired import paired_permutation
-from deeprecon.evaluate.statistics import (
-    bootstrap_ci,
-    bootstrap_identification_ci,
-    holm,
-    permutation_test,
-)
 from deeprecon.evaluate.subjects import joint_bootstrap_ci
+from deeprecon.stats.bootstrap import bootstrap_ci, bootstrap_identification_ci
+from deeprecon.stats.corrections import holm
+from deeprecon.stats.correlation import similarity_matrix
+from deeprecon.stats.identification import two_way_identification
+from deeprecon.stats.permutation import paired_permutation, permutation_test
 
 STUDIES = 600
 DRAWS = 199  # permutations, of tests; p can be exactly .05

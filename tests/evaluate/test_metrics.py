@@ -5,11 +5,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import pearsonr
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.metrics import (
-    pixel_correlation,
-    similarity_matrix,
-    two_way_identification,
-)
+from deeprecon.evaluate.metrics import pixel_correlation
+from deeprecon.stats.correlation import similarity_matrix
+from deeprecon.stats.identification import two_way_identification
 
 # Element [i, j]: true image i with reconstruction j. Answers below are counted by hand.
 PLAIN = np.array([[0.9, 0.8, 0.1], [0.7, 0.6, 0.5], [0.2, 0.3, 0.4]])
@@ -76,39 +74,34 @@ def test_one_picture_for_all_reconstructions_identifies_nothing(n):
 
 
 @pytest.mark.parametrize(
-    ("similarity", "fixed", "groups", "expected"),
+    ("similarity", "fixed", "expected"),
     [
-        (PLAIN, "recon", None, [1, 0.5, 0.5]),
-        (PLAIN, "true", None, [1, 0.5, 1]),
-        (TIES, "recon", None, [0.5, 0.5, 0.5]),
-        (TIES, "true", None, [0, 1, 0.5]),
-        (PLAIN, "recon", ["a", "a", "b"], [1, 1, 0.5]),
-        (PLAIN, "true", ["a", "b", "a"], [1, 0.5, 1]),
-        (PLAIN, "true", ["a", "b", "b"], [1, 0, 1]),
-        (PLAIN, "recon", ["a", "a", "a"], [np.nan] * 3),
-        (np.eye(3), "recon", None, [1, 1, 1]),
-        (-np.eye(3), "true", None, [0, 0, 0]),
-        (np.full((3, 3), np.nan), "recon", None, [0, 0, 0]),
+        (PLAIN, "recon", [1, 0.5, 0.5]),
+        (PLAIN, "true", [1, 0.5, 1]),
+        (TIES, "recon", [0.5, 0.5, 0.5]),
+        (TIES, "true", [0, 1, 0.5]),
+        (np.eye(3), "recon", [1, 1, 1]),
+        (-np.eye(3), "true", [0, 0, 0]),
+        (np.full((3, 3), np.nan), "recon", [0, 0, 0]),
     ],
 )
-def test_two_way_identification_of_small_matrices(similarity, fixed, groups, expected):
-    np.testing.assert_array_equal(two_way_identification(similarity, fixed, groups), expected)
+def test_two_way_identification_of_small_matrices(similarity, fixed, expected):
+    np.testing.assert_array_equal(two_way_identification(similarity, fixed), expected)
 
 
 @pytest.mark.parametrize("fixed", ["recon", "true"])
 def test_two_way_identification_equals_a_loop_over_pairs(fixed):
     rng = np.random.default_rng(4)
     similarity = np.round(rng.uniform(-1, 1, (9, 9)), 1)  # with ties
-    groups = [0, 0, 1, 1, 2, 2, 2, 3, 4]
     expected = []
     for j in range(9):
         beaten = []
         for i in range(9):
-            if groups[i] != groups[j]:
+            if i != j:
                 rival = similarity[i, j] if fixed == "recon" else similarity[j, i]
                 beaten.append(rival < similarity[j, j])
         expected.append(np.mean(beaten))
-    np.testing.assert_allclose(two_way_identification(similarity, fixed, groups), expected)
+    np.testing.assert_allclose(two_way_identification(similarity, fixed), expected)
 
 
 IMAGES = make_images()
@@ -153,7 +146,6 @@ def test_similarity_of_different_units_is_refused(true, recon):
         (np.ones((3, 4)), {}, r"\(3, 4\), expected \(n, n\)"),
         (np.ones(3), {}, r"\(3,\), expected \(n, n\)"),
         (PLAIN, {"fixed": "both"}, "'both', expected 'recon' or 'true'"),
-        (PLAIN, {"groups": ["a", "b"]}, "2 entries for 3 images"),
     ],
 )
 def test_identification_refuses_bad_input(similarity, options, message):

@@ -4,8 +4,8 @@ import pytest
 from scipy import stats
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.statistics import bootstrap_ci
 from deeprecon.evaluate.subjects import COLUMNS, joint_bootstrap_ci, over_subjects
+from deeprecon.stats.bootstrap import bootstrap_ci
 from deeprecon.study import AVERAGE
 
 KEYS = {"roi": "VC", "method": "m", "set": "natural"}

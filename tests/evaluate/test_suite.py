@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.metrics import similarity_matrix
 from deeprecon.evaluate.suite import feature_scores, pixel_scores
-from deeprecon.evaluate.within import two_way_within
 from deeprecon.features.sampled import SampledUnits
 from deeprecon.features.units import Units
+from deeprecon.stats.correlation import similarity_matrix
+from deeprecon.stats.identification import two_way_within
 
 RNG = np.random.default_rng(0)
 TRUE = RNG.integers(0, 256, (12, 20, 20, 3), dtype=np.uint8)
@@ -87,14 +87,6 @@ def test_one_image_has_scores_of_its_own_alone():
 
 def test_legacy_variants_can_be_left_out():
     assert ("ssim_425", "own") not in scores(legacy=False)
-
-
-def test_images_of_one_group_do_not_compete():
-    twice = np.repeat(TRUE[:6], 2, axis=0)
-    groups = np.repeat(np.arange(6), 2).tolist()
-    assert scores(twice, twice)["pixel_identification", "recon"].values.mean() < 1
-    grouped = scores(twice, twice, groups=groups)
-    assert grouped["pixel_identification", "recon"].values.mean() == 1
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,6 @@ import pytest
 
 from deeprecon.errors import InputError
 from deeprecon.evaluate.legacy import wilcoxon_legacy
-from deeprecon.evaluate.metrics import similarity_matrix, two_way_identification
-from deeprecon.evaluate.statistics import (
-    bootstrap_ci,
-    bootstrap_identification_ci,
-    holm,
-    permutation_test,
-)
 from deeprecon.evaluate.suite import VERSION, pixel_scores
 from deeprecon.evaluate.table import (
     COLUMNS,
@@ -25,6 +18,11 @@ from deeprecon.evaluate.table import (
     read_scores,
     score_table,
 )
+from deeprecon.stats.bootstrap import bootstrap_ci, bootstrap_identification_ci
+from deeprecon.stats.corrections import holm
+from deeprecon.stats.correlation import similarity_matrix
+from deeprecon.stats.identification import two_way_identification
+from deeprecon.stats.permutation import permutation_test
 
 KEYS = {"subject": "sub-01", "roi": "VC", "method": "pixel-2019", "set": "test"}
 IDS = ["n01", "n02", "n03", "n04", "n05"]
@@ -100,19 +98,6 @@ def test_intervals_and_p_values_come_from_the_statistics():
     tested = whole[(whole.direction == "recon") & whole.p.notna()]
     np.testing.assert_array_equal(tested.p_holm, holm(tested.p))
     assert whole[whole.direction == "true"].p_holm.isna().all()
-
-
-def test_groups_do_not_compete_and_are_drawn_together():
-    true, recon, *_ = make_sets()
-    groups = ["a", "a", "b", "c", "c"]
-    scores = {RECONSTRUCTION: list(pixel_scores(true, recon, groups=groups))}
-    tests = Tests(0, 200, 200, groups)
-    whole, _ = score_table(scores, keys=KEYS, stimulus_id=IDS, resampling="area", tests=tests)
-    row = pick(whole, "pixel_identification")
-    similarity = similarity_matrix(true, recon)
-    assert row.value == two_way_identification(similarity, groups=groups).mean()
-    interval = bootstrap_identification_ci(similarity, 200, seed=0, groups=groups)
-    assert (row.ci_low, row.ci_high) == (interval.low, interval.high)
 
 
 def test_what_was_not_computed_has_a_row_with_the_reason():

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from deeprecon.evaluate.statistics import holm
-from deeprecon.evaluate.vividness import COLUMNS, mean_vividness, rank_correlation, vividness_table
+from deeprecon.evaluate.vividness import COLUMNS, mean_vividness, vividness_table
+from deeprecon.stats.corrections import holm
+from deeprecon.stats.correlation import rank_correlation
 
 RATINGS = np.array([1.0, 2.0, 2.0, 3.0, 4.0, 5.0, 4.0, 1.0])
 BLOCKS = pd.DataFrame(

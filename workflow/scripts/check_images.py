@@ -10,11 +10,16 @@ from PIL import Image
 
 from deeprecon.data.stimuli import load_images, read_stimuli
 from deeprecon.evaluate.colours import mean_colour, similarity_of_distances
-from deeprecon.evaluate.metrics import pixel_correlation, similarity_matrix, two_way_identification
+from deeprecon.evaluate.metrics import pixel_correlation
 from deeprecon.evaluate.pictures import read_pictures
-from deeprecon.evaluate.ranks import ranks_among_training
-from deeprecon.evaluate.within import colours_and_shapes, two_way_within
+from deeprecon.evaluate.within import colours_and_shapes
 from deeprecon.reconstruct.store import read_images
+from deeprecon.stats.correlation import similarity_matrix
+from deeprecon.stats.identification import (
+    ranks_among_training,
+    two_way_identification,
+    two_way_within,
+)
 from deeprecon.validity.identification import among_training, colour_and_shape, within_categories
 from deeprecon.validity.images import (
     beyond_prior,

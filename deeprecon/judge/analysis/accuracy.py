@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deeprecon.evaluate.statistics import holm
 from deeprecon.judge.analysis.selection import (
     KEPT,
     WITH_ANSWER,
@@ -18,6 +17,7 @@ from deeprecon.judge.analysis.selection import (
     tests,
 )
 from deeprecon.judge.analysis.statistics import against_chance, two_way_interval
+from deeprecon.stats.corrections import holm
 
 CONDITION = ["subject", "roi", "method", "set"]
 ACCURACY_COLUMNS = [

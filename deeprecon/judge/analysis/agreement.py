@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.statistics import Interval
+from deeprecon.stats.bootstrap import Interval
 
 Coefficient = Literal["krippendorff_alpha", "gwet_ac1", "agreement"]
 COEFFICIENTS: tuple[Coefficient, ...] = get_args(Coefficient)

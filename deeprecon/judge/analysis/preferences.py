@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.statistics import holm
 from deeprecon.judge.analysis.accuracy import sides
 from deeprecon.judge.analysis.selection import both_ways, grouped, images_of, pooled, size_of, tests
 from deeprecon.judge.analysis.statistics import against_chance, two_way_interval
 from deeprecon.judge.analysis.strengths import Strengths, bradley_terry_intervals
+from deeprecon.stats.corrections import holm
 
 PREFERENCE_COLUMNS = [
     "subject", "set", "roi", "method", "raters", "share", "low", "high", "strength",

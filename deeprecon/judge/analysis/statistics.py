@@ -14,8 +14,8 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.paired import PairedResult, paired_permutation
-from deeprecon.evaluate.statistics import Interval
+from deeprecon.stats.bootstrap import Interval
+from deeprecon.stats.permutation import PairedResult, paired_permutation
 
 CHANCE = 0.5
 Codes = NDArray[np.intp]

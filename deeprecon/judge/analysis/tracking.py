@@ -11,10 +11,11 @@ from scipy.stats import rankdata
 
 from deeprecon.errors import InputError
 from deeprecon.evaluate.perceptual import PERCEPTUAL
-from deeprecon.evaluate.statistics import holm
 from deeprecon.judge.analysis.agreement import agreement_interval, item_counts
 from deeprecon.judge.analysis.selection import EVERY, check_responses, tests
 from deeprecon.judge.analysis.statistics import two_way_interval
+from deeprecon.stats.corrections import holm
+from deeprecon.stats.correlation import noise_ceiling
 
 METRIC_COLUMNS = [
     "set", "metric", "direction", "better", "spearman", "low", "high", "p", "p_holm", "n_images",
@@ -205,7 +206,7 @@ def _ceiling_row(asked: pd.DataFrame, seed: int) -> dict[str, Any]:
         "metric": NOISE_CEILING,
         "direction": "n/a",
         "better": "n/a",
-        "spearman": float(np.sqrt(2 * r / (1 + r))) if r > 0 else float("nan"),
+        "spearman": float(noise_ceiling(r, 2)) if r > 0 else float("nan"),
         "n_images": asked["target"].nunique(),
         "n_conditions": condition.max() + 1,
     }

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.paired import paired_permutation
+from deeprecon.stats.permutation import paired_permutation
 
 
 @pytest.mark.parametrize("n", [2, 6, 14])
