@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -36,7 +36,7 @@ def write_table(
 
 
 def read_table(
-    path: Path, *, text: Sequence[str] | bool = (), columns: Sequence[str] = ()
+    path: Path, *, text: Sequence[str] | Literal[True] = (), columns: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Read a TSV file with a header.
 
@@ -52,11 +52,9 @@ def read_table(
     InputError
         If the file cannot be read as a table or lacks a column.
     """
-    how: dict[str, Any] = {
-        "dtype": dict.fromkeys(text, str) if not isinstance(text, bool) else None
-    }
-    if text is True:
-        how = {"dtype": str, "keep_default_na": False}
+    how: dict[str, Any] = {"dtype": str, "keep_default_na": False}
+    if not isinstance(text, bool):
+        how = {"dtype": dict.fromkeys(text, str)}
     try:
         table: pd.DataFrame = pd.read_csv(path, sep="\t", **how)
     except (OSError, ValueError) as error:  # pandas's own errors are ValueErrors

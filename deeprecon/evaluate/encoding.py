@@ -174,7 +174,8 @@ def brain_correlation(predicted: Array, measured: Array) -> NDArray[np.float64]:
         raise InputError(
             f"predicted responses have shape {predicted.shape}, measured {measured.shape}"
         )
-    return np.round(np.nan_to_num(correlation(predicted.T, measured.T)), 12)
+    r: NDArray[np.float64] = np.nan_to_num(correlation(predicted.T, measured.T))
+    return np.round(r, 12)
 
 
 def brain_scores(
