@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 from torch import Tensor
 
+from deeprecon.decode.conditioning import check_factor, naming_penalty
 from deeprecon.decode.design import Design, Floats
 from deeprecon.decode.parallel import consecutive
 from deeprecon.decode.ridge import TopKSolution, TopKSolver, needs_each_system, regularised_gram
@@ -60,7 +61,7 @@ class BatchedTopKSolver:
     def __init__(self, design: Design, n_voxels: int, alpha: float, device: str) -> None:
         self._design, self._n_selected = design, n_voxels
         self._kept = design.n_samples / (design.n_samples + alpha)
-        self._penalty = alpha * self._kept
+        self._alpha, self._penalty = alpha, alpha * self._kept
         self._batch = BATCH
 
         def put(values: Floats) -> Tensor:
@@ -110,12 +111,26 @@ class BatchedTopKSolver:
         voxel_mean = self._mean[selected]
         right = covariance.gather(1, selected) + self._penalty * average[:, None] * voxel_mean
         systems = self._gram[selected[:, :, None], selected[:, None, :]]  # (n, k, k)
-        factors, info = torch.linalg.cholesky_ex(systems)
-        if info.any():
-            raise LinAlgError("the Gram matrix of a unit is not positive definite")
+        with naming_penalty(self._alpha, mean.dtype):
+            factors = cholesky(systems)
         weights = torch.cholesky_solve(right[:, :, None], factors)[:, :, 0]
         intercept = self._kept * (average - (weights * voxel_mean).sum(dim=1))
         return selected.int(), weights, intercept
+
+
+def cholesky(systems: Tensor) -> Tensor:
+    """Cholesky factors of well-conditioned systems (n, k, k).
+
+    Raises
+    ------
+    scipy.linalg.LinAlgError
+        If a system is not positive definite, or singular in its precision.
+    """
+    factors, info = torch.linalg.cholesky_ex(systems)
+    if info.any():
+        raise LinAlgError("the matrix is not positive definite")
+    check_factor(*(values.diagonal(dim1=1, dim2=2).cpu().numpy() for values in (factors, systems)))
+    return factors
 
 
 def largest(score: Tensor, k: int) -> Tensor:

@@ -36,7 +36,8 @@ def solve_upper(matrix: NDArray[np.floating], right: NDArray[np.floating]) -> No
     Parameters
     ----------
     matrix : (n, n) array, float32 or float64, C-contiguous
-        Only its upper triangle is read. Its content is lost.
+        Only its upper triangle is read. The Cholesky factor replaces it; see
+        `deeprecon.decode.conditioning.check_factor` for its diagonal.
     right : (n,) array of the same type, contiguous
 
     Raises

@@ -19,10 +19,11 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_solve
 from scipy.sparse import csr_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from deeprecon.decode.conditioning import check_factor, cholesky, naming_penalty
 from deeprecon.decode.design import Design, Floats, centre_units, stimulus_rows
 from deeprecon.decode.estimator import UnitRegressor
 from deeprecon.decode.lapack import solve_upper
@@ -82,17 +83,21 @@ def largest(score: Floats, k: int) -> NDArray[np.intp]:
     return np.nonzero(keep)[1].reshape(n_rows, k)
 
 
-def _solve_parts(matrix: Floats, used: NDArray[np.intp], right: Floats) -> Floats:
+def _solve_parts(matrix: Floats, used: NDArray[np.intp], right: Floats, alpha: float) -> Floats:
     """Solve matrix[v, v] w = right[j] for the rows and columns v = used[j] of each unit j."""
     n, k = len(matrix), used.shape[1]
     flat, part = matrix.reshape(-1), np.empty((k, k), matrix.dtype)
     bands = [(i * k // _BANDS, (i + 1) * k // _BANDS) for i in range(_BANDS)]
     solved = np.array(right, matrix.dtype, order="C")
-    for voxels, solution in zip(used, solved, strict=True):
-        rows = voxels[:, None] * n
-        for start, stop in bands:
-            part[start:stop, start:] = flat[rows[start:stop] + voxels[start:]]
-        solve_upper(part, solution)
+    factors = np.empty_like(solved)
+    with naming_penalty(alpha, matrix.dtype):
+        for voxels, solution, factor in zip(used, solved, factors, strict=True):
+            rows = voxels[:, None] * n
+            for start, stop in bands:
+                part[start:stop, start:] = flat[rows[start:stop] + voxels[start:]]
+            solve_upper(part, solution)
+            factor[:] = part.diagonal()
+        check_factor(factors, matrix.diagonal()[used])
     return solved
 
 
@@ -122,13 +127,14 @@ class TopKSolver:
 
     Raises
     ------
-    InputError, scipy.linalg.LinAlgError
+    InputError
         As `solve_topk_ridge`.
     """
 
     def __init__(self, design: Design, n_voxels: int | None, alpha: float) -> None:
         _check_settings(n_voxels, alpha)
         self._design, self._n_selected = design, n_voxels or design.n_voxels
+        self._alpha = alpha
         self._kept = design.n_samples / (design.n_samples + alpha)
         self._penalty = alpha * self._kept  # of the squared mean prediction
         self._n_left = design.n_voxels - self._n_selected
@@ -138,7 +144,8 @@ class TopKSolver:
         matrix = regularised_gram(design, alpha)
         if self._n_left > 0 or design.n_voxels > design.n_samples:
             matrix = matrix.astype(np.float64, copy=False)  # for differences of large numbers
-        self._factor = cho_factor(matrix, lower=True, overwrite_a=True)
+        with naming_penalty(alpha, design.gram.dtype):
+            self._factor = cholesky(matrix, design.gram.dtype)
         self._solve = self._solve_all
         if self._n_left > 0:
             self._matrix = cho_solve(self._factor, np.eye(design.n_voxels), overwrite_b=True)
@@ -176,7 +183,7 @@ class TopKSolver:
         """Each unit on its part of K."""
         selected = self._select(covariance)
         right = np.take_along_axis(self._right(covariance, mean), selected, axis=1)
-        return selected.astype(np.int32), _solve_parts(self._matrix, selected, right)
+        return selected.astype(np.int32), _solve_parts(self._matrix, selected, right, self._alpha)
 
     def _solve_complement(self, covariance: Floats, mean: Floats) -> _Weights:
         """Each unit on all voxels, corrected by what makes the others 0."""
@@ -187,7 +194,8 @@ class TopKSolver:
         weights = self._right(covariance, mean) @ self._matrix
         excess = np.zeros_like(weights)
         wrong = np.take_along_axis(weights, left, axis=1)
-        np.put_along_axis(excess, left, _solve_parts(self._matrix, left, wrong), axis=1)
+        solved = _solve_parts(self._matrix, left, wrong, self._alpha)
+        np.put_along_axis(excess, left, solved, axis=1)
         weights -= excess @ self._matrix
         used = np.take_along_axis(weights, selected, axis=1)
         return selected.astype(np.int32), used.astype(covariance.dtype)
@@ -203,7 +211,9 @@ def _solve_dual(X: Floats, Y: Floats, index: NDArray[np.integer], alpha: float) 
     gram.flat[:: len(gram) + 1] += alpha
     centred, mean = centre_units(Y, np.bincount(index).astype(np.float64))
     targets = np.vstack([centred[index], scale * mean])
-    weights = cho_solve(cho_factor(gram, lower=True, overwrite_a=True), targets).T @ rows
+    with naming_penalty(alpha, gram.dtype):
+        factor = cholesky(gram)
+    weights = cho_solve(factor, targets).T @ rows
     return TopKSolution(None, weights, (kept * (mean - weights @ voxel_mean)).astype(X.dtype))
 
 
@@ -251,8 +261,8 @@ def solve_topk_ridge(
     ------
     InputError
         If a setting is out of range or the rows do not fit together.
-    scipy.linalg.LinAlgError
-        If alpha is so small that the dtype cannot hold it beside the voxels' variance.
+    deeprecon.decode.conditioning.SingularSystemError
+        If alpha is too small for the dtype; this is an InputError and a LinAlgError.
 
     Notes
     -----

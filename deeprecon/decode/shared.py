@@ -16,9 +16,10 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_solve
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from deeprecon.decode.conditioning import cholesky, naming_penalty
 from deeprecon.decode.design import Design, Floats
 from deeprecon.decode.estimator import UnitRegressor
 from deeprecon.errors import InputError
@@ -56,6 +57,11 @@ def solve_shared(design: Design, Y: Floats, power: float, alpha: float) -> Share
     Y : (n_stimuli, n_units)
     power : of the mean absolute correlation, by which a voxel is weighted
     alpha : penalty, relative to the mean squared norm of the weighted samples
+
+    Raises
+    ------
+    deeprecon.decode.conditioning.SingularSystemError
+        If alpha is too small for the dtype; this is an InputError and a LinAlgError.
     """
     centred, mean = design.centred(Y)
     norm = np.sqrt(design.repeats @ centred**2).astype(centred.dtype)
@@ -68,7 +74,9 @@ def solve_shared(design: Design, Y: Floats, power: float, alpha: float) -> Share
     kernel = rows @ rows.T
     scale = np.trace(kernel) / len(kernel)
     kernel.flat[:: len(kernel) + 1] += alpha * scale if scale > 0 else 1.0
-    dual = cho_solve(cho_factor(kernel, lower=True, overwrite_a=True), centred * count)
+    with naming_penalty(alpha, kernel.dtype):
+        factor = cholesky(kernel)
+    dual = cho_solve(factor, centred * count)
     rows *= weight
     return SharedSolution(rows, dual, mean - (rows @ design.mean) @ dual)
 

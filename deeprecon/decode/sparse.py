@@ -22,6 +22,7 @@ from scipy.linalg import LinAlgError, eigh
 from scipy.linalg.lapack import dtrtri
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from deeprecon.decode.conditioning import check_factor
 from deeprecon.decode.design import Design, Floats
 from deeprecon.decode.estimator import UnitRegressor
 from deeprecon.decode.parallel import consecutive, in_threads
@@ -74,11 +75,14 @@ def _inverse_factor(matrix: _Vector) -> _Vector:
 
 def _square_root(gram: _Vector, precision: _Vector) -> _Vector:
     """A matrix R (k, k) with R'R = inv(gram + diag(precision))."""
+    matrix = gram + np.diag(precision)
     try:
-        return _inverse_factor(gram + np.diag(precision))
+        inverse = _inverse_factor(matrix)
+        check_factor(1 / inverse.diagonal(), matrix.diagonal())
+        return inverse
     except LinAlgError:
-        # Rounding has made eigenvalues negative: voxels are collinear and the noise is nearly 0,
-        # or the unit is constant. With S = sqrt(precision), the matrix is S (I + M) S, where the
+        # The matrix is singular in float64: voxels are collinear and the noise is nearly 0, or the
+        # unit is constant. With S = sqrt(precision), the matrix is S (I + M) S, where the
         # eigenvalues of M are not below 0 but for rounding.
         scale = np.sqrt(precision)
         values, vectors = eigh(gram / np.outer(scale, scale))

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.linalg import LinAlgError
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -193,13 +192,6 @@ def test_bad_settings_are_named(change, message):
     settings = {"X": rng.standard_normal((6, 4)), "Y": rng.standard_normal((6, 2)), "alpha": 1.0}
     with pytest.raises(InputError, match=message):
         solve_topk_ridge(**{**settings, **change})
-
-
-def test_a_penalty_that_the_precision_cannot_hold_is_refused():
-    x = np.random.default_rng(0).standard_normal((9, 1)).astype(np.float32)
-    X = np.hstack([x, x, x, x[::-1]])
-    with pytest.raises(LinAlgError):
-        solve_topk_ridge(X, x, 3, 1e-30)
 
 
 def test_sum_rows():

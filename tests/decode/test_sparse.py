@@ -112,8 +112,7 @@ def test_rounding_below_zero_does_not_stop_a_unit():
     """A constant unit's noise precision is 4.5e15, at which a singular X'X is not positive."""
     X, _ = problem(20, 30)
     x = X - X.mean(axis=0)
-    with pytest.raises(np.linalg.LinAlgError):
-        np.linalg.cholesky(x.T @ x / np.finfo(float).eps + np.eye(30))
+    assert np.linalg.matrix_rank(x) < 30
     constant = solve_ard(x.T @ x, np.zeros(30), 0.0, 20)
     assert not constant.weights.any()
     assert np.isfinite(constant.precision).all()
