@@ -80,11 +80,16 @@ def unknown(what: str, name: str, known: Mapping[str, Any] | list[str]) -> str:
     >>> unknown("loss", "square", ["squared", "relative"])
     "unknown loss 'square'; did you mean 'squared'? known: squared, relative"
     """
+    return f"unknown {what} {name!r}; {suggestion(name, known)}"
+
+
+def suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    """Which known name may be meant, and, unless there are many, all known names."""
     near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
     if near and len(known) > 20:
-        return f"unknown {what} {name!r}; {hint.rstrip()}"
-    return f"unknown {what} {name!r}; {hint}known: {', '.join(known)}"
+        return f"did you mean {near[0]!r}?"
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}known: {', '.join(known)}"
 
 
 def load(path: str) -> Any:
