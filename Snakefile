@@ -5,7 +5,7 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
-# A study given by --configfile replaces the demonstration; it is not merged with it.
+# A study given by --configfile replaces the demo; Snakemake would merge the two.
 if not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"
@@ -15,7 +15,7 @@ include: "workflow/rules/common.smk"
 
 
 pathvars:
-    results=f"results/{config['study']}",
+    results=f"results/{study.name}",
 
 
 wildcard_constraints:
@@ -38,8 +38,11 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/decode.smk"
 include: "workflow/rules/reconstruct.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/score.smk"
 include: "workflow/rules/validity.smk"
+include: "workflow/rules/checks.smk"
 include: "workflow/rules/judge.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -53,4 +56,4 @@ rule all:
 
 
 onsuccess:
-    print(closing_words())
+    print(closing_words(study, Path("results", study.name)))

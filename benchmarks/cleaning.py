@@ -1,9 +1,9 @@
-"""What each way of cleaning keeps of the responses, on simulated runs whose truth is known.
+"""How much of known responses each cleaning method preserves, on simulated runs.
 
-A simulated brain is scanned twice with the same draws of noise: once with head motion and drift,
-once without. Samples of the first are correlated, voxel by voxel, with the responses that the
-simulator gave the brain, and with the samples of the second, cleaned with the confounds of the
-first or with its own. Run from the root of the repository:
+A simulated brain is scanned twice with the same noise: once with head motion and drift, once
+without. For each voxel, samples of the first scan are correlated with the true responses and with
+the samples of the second scan, cleaned with the confounds of the first scan or with its own.
+Run from the repository root:
 
     python -m benchmarks.cleaning
 """
@@ -11,7 +11,7 @@ first or with its own. Run from the root of the repository:
 import argparse
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,30 +27,23 @@ from deeprecon.data.events import initial_rest, read_events, trials
 from deeprecon.data.images import load_image, read_volumes
 from deeprecon.data.simulate.anatomy import epi_grid
 from deeprecon.data.simulate.design import planned_runs
-from deeprecon.data.simulate.subject import (
-    Physiology,
-    physiology,
-    simulate_brain,
-    simulate_run,
-)
-from deeprecon.data.stimuli import load_images, read_stimuli, simulated_images, write_stimuli
+from deeprecon.data.simulate.images import simulated_images
+from deeprecon.data.simulate.settings import Physiology
+from deeprecon.data.simulate.subject import simulate_brain, simulate_run
+from deeprecon.data.stimuli import load_images, read_stimuli, write_stimuli
 from deeprecon.preprocess.confounds import read_confounds
-from deeprecon.preprocess.files import motion_table, write_table
+from deeprecon.preprocess.files import motion_table
 from deeprecon.preprocess.motion import run_motion
 from deeprecon.preprocess.realign import run_reference
 from deeprecon.preprocess.rigid import grid_centre, motion_parameters
-from deeprecon.preprocess.samples import Cleaning, preprocess_run
+from deeprecon.preprocess.samples import preprocess_run
+from deeprecon.preprocess.settings import Cleaning
 from deeprecon.preprocess.voxels import voxel_time_series
+from deeprecon.tables import write_table
 
 Array = NDArray[np.float64]
 
 BLOCKS = 50  # stimuli of a run
-# The simulator's defaults: mm, percent, shares; see workflow/schemas/config.schema.yaml.
-SIMULATION = {
-    "voxel_size": 4.0, "response": 1.5, "silent": 0.25, "thermal": 0.8, "physiological": 0.6,
-    "drift": 0.6, "motion": 0.4, "imagery": 0.6,
-}  # fmt: skip
-
 Steps = tuple[list[str], dict[str, Any]]  # confounds, changes of Cleaning
 WAYS: dict[str, Steps] = {
     "preset shen2019": (["motion6"], {}),
@@ -64,7 +57,7 @@ WAYS: dict[str, Steps] = {
     "shen2019, high-pass 200 s, no confounds": ([], {"high_pass": 200.0}),
     "shen2019, high-pass 128 s, no confounds": ([], {"high_pass": 128.0}),
     "shen2019, delay 5 s": (["motion6"], {"delay": 5.0}),
-    "nothing but lead-in, percent, delay, average": ([], {"trend": False, "clip": None}),
+    "only dummy scans, percent, delay, average": ([], {"trend": False, "clip": None}),
 }
 
 
@@ -81,11 +74,11 @@ class Scan:
         """Samples (n_blocks, n_voxels), with the confounds in a table."""
         names, changes = way
         cleaning = Cleaning(**changes)
-        n_lead_in = round(cleaning.lead_in / self.repetition_time)
+        n_dummy_scans = round(cleaning.dummy_scan_duration / self.repetition_time)
         blocks = trials(self.events)
         values, _ = preprocess_run(
             self.series,
-            read_confounds(motion, names, n_lead_in).to_numpy(float),
+            read_confounds(motion, names, n_dummy_scans).to_numpy(float),
             self.repetition_time,
             blocks["onset"].to_numpy(float),
             blocks["duration"].to_numpy(float),
@@ -96,7 +89,7 @@ class Scan:
 
 
 def scans(folder: Path, brain: Path, n_runs: int, body: Physiology, seed: int) -> list[Scan]:
-    """Simulate runs of one session and read them at the voxels that answer."""
+    """Simulate runs of one session and read them at the responsive voxels."""
     with h5py.File(brain) as file:
         xyz = apply_affine(epi_grid(body.voxel_size).affine, np.argwhere(file["active"][:]))
     table = read_stimuli(brain.parent / "train.tsv")
@@ -111,19 +104,19 @@ def scans(folder: Path, brain: Path, n_runs: int, body: Physiology, seed: int) -
             centre = grid_centre(reference.shape, reference.affine)
         matrices = run_motion(img, reference, "gauss_newton")
         if not found:
-            # Where the head lies in the reference is known, so that coregistration adds no error.
+            # The position of the head in the reference is known, so coregistration adds no error.
             with h5py.File(truth) as file:
                 to_reference = np.linalg.inv(matrices[20]) @ file["head_to_scanner"][20]
         series = voxel_time_series(read_volumes(img), img.affine, matrices @ to_reference, xyz)
         parameters = np.array([motion_parameters(matrix, centre) for matrix in matrices])
         motion = folder / f"{run.name}_motion.tsv"
-        write_table(motion, motion_table(parameters))
+        write_table(motion, motion_table(parameters), digits=8, missing="n/a")
         found.append(Scan(series, motion, read_events(run.events), 2.0))
     return found
 
 
 def correlation(a: Array, b: Array) -> Array:
-    """Of each column of two arrays."""
+    """Correlation of each column of two arrays."""
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     scale = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
     return np.divide((a * b).sum(axis=0), scale, out=np.zeros(len(scale)), where=scale > 0)
@@ -133,10 +126,10 @@ def compare(folder: Path, n_runs: int, seed: int) -> Iterator[str]:
     """Rows of the Markdown table."""
     images = simulated_images("train", 64, BLOCKS * n_runs, seed)
     write_stimuli(folder, "train", images)
-    body, brain = physiology(SIMULATION), folder / "brain.h5"
+    body, brain = Physiology(), folder / "brain.h5"
     shown = load_images(read_stimuli(folder / "train.tsv"), 64)
     simulate_brain(folder / "t1w.nii.gz", [], brain, "sub-01", {"train": shown}, body, seed, {})
-    quiet = replace(body, motion=0.0, noise=replace(body.noise, drift=0.0))
+    quiet = body.model_copy(update={"motion": 0.0, "drift": 0.0})
     moving = scans(folder / "moving", brain, n_runs, body, seed)
     still = scans(folder / "still", brain, n_runs, quiet, seed)
     with h5py.File(brain) as file:
@@ -145,8 +138,8 @@ def compare(folder: Path, n_runs: int, seed: int) -> Iterator[str]:
     rows = [known[name] for scan in moving for name in trials(scan.events)["stimulus_id"]]
 
     n_voxels = responsive.sum()
-    yield f"Simulated data: {n_runs} runs of {BLOCKS} blocks, {n_voxels} voxels that answer."
-    yield "Medians over voxels of the correlation over samples, each run's mean taken out."
+    yield f"Simulated data: {n_runs} runs of {BLOCKS} blocks, {n_voxels} responsive voxels."
+    yield "Median over voxels of the correlation over samples, without the mean of each run."
     yield ""
     yield (
         "| cleaning | with true responses | still head, no drift: with true responses "
@@ -177,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--runs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder for the result")
     args = parser.parse_args()
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
         rows = compare(Path(folder), args.runs, args.seed)

@@ -1,13 +1,14 @@
-"""How fast a layer's decoders are trained: fastl2lir, himalaya and scikit-learn beside ours.
+"""Training time of decoders: deeprecon, fastl2lir, himalaya and scikit-learn.
 
-All in one run, on the same arrays, with the same number of threads. fastl2lir 0.11 fails with
-NumPy 2.4 and later, so that this needs an environment of its own; from the root of the repository:
+All programs run one after the other, on the same arrays and with the same number of threads.
+fastl2lir 0.11 fails with NumPy 2.4 and later, so it needs its own environment. From the root
+of the repository:
 
     python -m venv /tmp/peers
     /tmp/peers/bin/pip install 'numpy<2.4' fastl2lir==0.11 himalaya packaging h5py pandas
     /tmp/peers/bin/python -m benchmarks.decoders --threads 2
 
-The lab's scripts call fastl2lir once for each channel of a convolution layer; a channel of VGG19's
+The lab's scripts call fastl2lir once per channel of a convolutional layer; a channel of VGG19's
 conv5 layers has 196 units.
 """
 
@@ -33,10 +34,10 @@ Array = NDArray[np.floating]
 
 
 def data(n_voxels: int, n_units: int) -> tuple[Array, Array, NDArray[np.intp]]:
-    """Voxels (6000, n_voxels), units (1200, n_units), the stimulus of each row; simulated.
+    """Simulate voxels (6000, n_voxels), units (1200, n_units) and the stimulus of each sample.
 
-    Neighbouring units share sources, and voxels carry them beside noise, so that units select
-    overlapping sets of voxels, as those of a channel do.
+    Units and voxels are noisy mixtures of shared sources. Units therefore select overlapping sets
+    of voxels, like the units of a channel.
     """
     rng = np.random.default_rng(0)
     sources = rng.standard_normal((N_STIMULI, 100), dtype=np.float32)
@@ -50,14 +51,14 @@ def data(n_voxels: int, n_units: int) -> tuple[Array, Array, NDArray[np.intp]]:
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Time of one call, and what it returns."""
+    """Seconds that a call takes, and its result."""
     start = time.perf_counter()
     result = work()
     return time.perf_counter() - start, result
 
 
 def rates(n: int) -> tuple[float, float]:
-    """GFLOP/s of a product and of a Cholesky factor of (n, n) matrices of float32; best of 3."""
+    """GFLOP/s of a product and a Cholesky factorisation of (n, n) float32 matrices; best of 3."""
     a = np.random.default_rng(0).standard_normal((n, n), dtype=np.float32)
     product = min(seconds(lambda: a @ a)[0] for _ in range(3))
     gram = a @ a.T
@@ -68,7 +69,7 @@ def rates(n: int) -> tuple[float, float]:
 
 
 def fastl2lir(X: Array, Y: Array, n_selected: int) -> Array:
-    """Dense weights (n_voxels, n_units) by the lab's program."""
+    """Dense weights (n_voxels, n_units) by fastl2lir."""
     from fastl2lir import FastL2LiR
 
     model = FastL2LiR()
@@ -78,7 +79,7 @@ def fastl2lir(X: Array, Y: Array, n_selected: int) -> Array:
 
 
 def solve_with(design: Design, Y: Array, n_selected: int | None, threads: int) -> Array:
-    """Dense weights (n_voxels, n_units) by ours, from sums that were made before."""
+    """Dense weights (n_voxels, n_units) by deeprecon, from precomputed sums."""
     solver = TopKSolver(design, n_selected, ALPHA)
     weights = np.zeros((design.n_voxels, Y.shape[1]), np.float32)
     blocks = solver.groups(Units.every((Y.shape[1],)))
@@ -93,7 +94,7 @@ def solve_with(design: Design, Y: Array, n_selected: int | None, threads: int) -
 
 
 def selected(n_voxels: int, threads: int) -> Iterator[str]:
-    """Rows for ridge on each unit's best 500 voxels."""
+    """Rows of the table for ridge regression on each unit's best 500 voxels."""
     X, Y, index = data(n_voxels, CHANNEL * N_CHANNELS)
     rows = Y[index]
     n_units = Y.shape[1]
@@ -106,7 +107,7 @@ def selected(n_voxels: int, threads: int) -> Iterator[str]:
         f"The machine's rates at this size, float32: product {rate_product:.0f} GFLOP/s, Cholesky "
         f"{rate_factor:.0f} GFLOP/s.\n"
     )
-    yield "| program | s | ms a unit | times ours | Cholesky GFLOP/s |"
+    yield "| program | s | ms per unit | relative to deeprecon | Cholesky GFLOP/s |"
     yield "|---|---|---|---|---|"
 
     def per_channel() -> Array:
@@ -122,11 +123,11 @@ def selected(n_voxels: int, threads: int) -> Iterator[str]:
         lambda: solve_topk_ridge(*double, N_SELECTED, ALPHA, stimulus_index=index, n_jobs=threads)
     )
     for name, spent in (
-        ("fastl2lir 0.11, a call for each channel, as the lab does", lab),
+        ("fastl2lir 0.11, one call per channel, as in the lab's scripts", lab),
         ("fastl2lir 0.11, one call", whole),
-        ("deeprecon, float64, with set-up", in_double),
-        (f"deeprecon, float32, with set-up of {set_up:.1f} s", set_up + ours),
-        ("deeprecon, float32, set-up from the file of another layer", ours),
+        ("deeprecon, float64, including set-up", in_double),
+        (f"deeprecon, float32, including set-up of {set_up:.1f} s", set_up + ours),
+        ("deeprecon, float32, set-up reused from another layer", ours),
     ):
         rate = n_units * N_SELECTED**3 / 3 / spent / 1e9
         yield (
@@ -138,20 +139,20 @@ def selected(n_voxels: int, threads: int) -> Iterator[str]:
     yield (
         f"\nLargest difference of weights from fastl2lir's, both float32: {error:.1e}; the largest "
         f"weight is {np.abs(reference).max():.2f}. {different.sum()} of {n_units} units have "
-        "another voxel among their 500, where float32 cannot tell two correlations apart."
+        "a different voxel among their 500, because two correlations are equal in float32."
     )
 
 
 def every_voxel(n_voxels: int, threads: int) -> Iterator[str]:
-    """Rows for ridge on all voxels, which general libraries have too."""
+    """Rows of the table for ridge regression on all voxels, which other libraries also offer."""
     from himalaya.ridge import Ridge as Himalaya
     from sklearn.linear_model import Ridge
 
     n_units = 4096
     X, Y, index = data(n_voxels, n_units)
     rows = Y[index]
-    yield f"\n## Ridge on all of {n_voxels} voxels, {n_units} units, with set-up\n"
-    yield "| program | s | times ours | largest difference of weights |"
+    yield f"\n## Ridge on all of {n_voxels} voxels, {n_units} units, including set-up\n"
+    yield "| program | s | relative to deeprecon | largest difference of weights |"
     yield "|---|---|---|---|"
 
     def mine() -> Array:

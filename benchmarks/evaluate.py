@@ -1,9 +1,9 @@
-"""How long the scores of 1,000 images take: the scores, their tests, their intervals.
+"""Time of scoring 1,000 images, with permutation tests and bootstrap intervals.
 
-Simulated images of 64 pixels, and reconstructions that hold something of them; 10,000 permutations
-and 10,000 resamples. Identification is scored in pixels, in both directions, and in six sets of
-5,000 units that stand for layers of networks, whose own time is not counted. From the root of the
-repository:
+The images are simulated, 64 pixels wide; each reconstruction contains part of its image. There are
+10,000 permutations and 10,000 resamples. Identification is scored by pixels, in both directions,
+and by six sets of 5,000 units in place of network layers; the time of a network is not included.
+From the root of the repository:
 
     python -m benchmarks.evaluate --threads 2
 """
@@ -28,12 +28,12 @@ from deeprecon.stats.permutation import permutation_test
 N_IMAGES, SIZE = 1000, 64
 N_LAYERS, N_UNITS = 6, 5000
 N_DRAWS = 10_000
-GOAL = 120  # seconds in all, on two cores
+GOAL = 120  # seconds in total, on two cores
 Array = NDArray[Any]
 
 
 def images() -> tuple[Array, Array]:
-    """True and reconstructed images, (n, 64, 64, 3) on the scale 0-255: blocks, and noise."""
+    """True and reconstructed images, (n, 64, 64, 3) 0-255: blocks with noise."""
     rng = np.random.default_rng(0)
     blocks = rng.uniform(0, 255, (N_IMAGES, 8, 8, 3)).astype(np.float32)
     true = np.kron(blocks, np.ones((1, SIZE // 8, SIZE // 8, 1), np.float32))
@@ -42,21 +42,21 @@ def images() -> tuple[Array, Array]:
 
 
 def layer(seed: int) -> tuple[Array, Array]:
-    """Units of true images and of their reconstructions, (n, 5000) float32."""
+    """Unit values of true images and of their reconstructions, (n, 5000) float32."""
     rng = np.random.default_rng(seed)
     true = rng.standard_normal((N_IMAGES, N_UNITS), dtype=np.float32)
     return true, 0.02 * true + rng.standard_normal(true.shape, dtype=np.float32)
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Time of one call, and what it returns."""
+    """Seconds that a call takes, and its result."""
     start = time.perf_counter()
     result = work()
     return time.perf_counter() - start, result
 
 
 def of_images(true: Array, recon: Array) -> Iterator[tuple[str, list[float]]]:
-    """Scores of an image with its own reconstruction, which have no permutation test."""
+    """Scores of each image with its own reconstruction, which have no permutation test."""
     for name, score in (("pixel correlation", pixel_correlation), ("SSIM, grey", ssim_grey)):
         scoring, values = seconds(lambda score=score: score(true, recon))
         drawing, _ = seconds(lambda values=values: bootstrap_ci(values, N_DRAWS))
@@ -66,7 +66,7 @@ def of_images(true: Array, recon: Array) -> Iterator[tuple[str, list[float]]]:
 def of_identification(
     name: str, true: Array, recon: Array, directions: tuple[Fixed, ...]
 ) -> Iterator[tuple[str, list[float]]]:
-    """Two-way identification: the matrix is made once, and its time is of the first direction."""
+    """Two-way identification; the time of the similarity matrix counts for the first direction."""
     scoring, similarity = seconds(lambda: similarity_matrix(true, recon))
     for fixed in directions:
         testing, test = seconds(
@@ -90,8 +90,8 @@ def parts() -> Iterator[tuple[str, list[float]]]:
 
 
 def rows() -> Iterator[str]:
-    """Rows of the table, and its sum."""
-    yield "| score | scoring, s | permutations, s | bootstrap, s | all, s |"
+    """Rows of the table and their sum."""
+    yield "| score | scoring, s | permutations, s | bootstrap, s | total, s |"
     yield "|---|---|---|---|---|"
     total = np.zeros(3)
     for name, spent in parts():

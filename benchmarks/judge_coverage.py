@@ -1,9 +1,9 @@
-"""How often intervals of raters' accuracy, and of strengths, hold the truth: simulated raters.
+"""Coverage of the intervals of raters' accuracy and of strengths, with simulated raters.
 
-Raters differ by a standard deviation of .5 logits, images by 1. An interval is right if it holds
-the mean accuracy over all raters and images there could be. Beside the project's interval stand the
-pigeonhole bootstrap as it is, a bootstrap over raters alone and the binomial (Wald) interval. From
-the root of the repository; it prints tables and writes nothing:
+Raters differ by a standard deviation of .5 logits, images by 1. An interval is right if it contains
+the mean accuracy over the population of raters and images. The project's interval is compared with
+the plain pigeonhole bootstrap, a bootstrap over raters alone, and the binomial (Wald) interval. The
+benchmark prints tables and writes no file. From the root of the repository:
 
     OMP_NUM_THREADS=1 python -m benchmarks.judge_coverage --studies 1000
 """
@@ -18,11 +18,11 @@ from scipy.special import expit
 
 from deeprecon.judge.analysis.statistics import pigeonhole_counts, two_way_interval
 from deeprecon.judge.analysis.strengths import bradley_terry, bradley_terry_intervals
-from deeprecon.judge.simulate import ability_for, mean_accuracy
+from deeprecon.judge.power import ability_for, mean_accuracy
 
 RATER_SD, IMAGE_SD = 0.5, 1.0
 SD = float(np.hypot(RATER_SD, IMAGE_SD))
-# raters, images, answers of each rater
+# number of raters, of images, of answers per rater
 DESIGNS = (
     (4, 20, 20), (4, 20, 5), (6, 10, 10), (6, 30, 15), (12, 50, 50), (12, 50, 12), (13, 40, 40),
     (13, 40, 10), (20, 50, 25), (20, 50, 8), (20, 8, 8), (40, 50, 20),
@@ -38,7 +38,7 @@ Interval = tuple[float, float]
 def study(
     n_raters: int, n_images: int, each: int, ability: float, rng: Generator
 ) -> tuple[NDArray[np.float64], Codes, Codes]:
-    """Right (1) and wrong (0) answers, their raters and images; images come in a ring."""
+    """Right (1) and wrong (0) answers, raters and images; raters take images in turn."""
     raters = np.repeat(np.arange(n_raters), each)
     rings = [rng.permutation(n_images) for _ in range(-(-len(raters) // n_images))]
     images = np.concatenate(rings)[: len(raters)]
@@ -48,7 +48,7 @@ def study(
 
 
 def binomial(right: NDArray) -> Interval:
-    """The textbook's interval, as if all answers were independent."""
+    """Binomial (Wald) interval, as if all answers were independent."""
     mean = right.mean()
     half = 1.96 * np.sqrt(mean * (1 - mean) / len(right))
     return mean - half, mean + half
@@ -57,7 +57,7 @@ def binomial(right: NDArray) -> Interval:
 def bootstrap(
     right: NDArray, raters: Codes, images: Codes, n_resamples: int, seed: int, both: bool
 ) -> Interval:
-    """Percentiles over drawn raters, and images if both are drawn."""
+    """Percentile interval over resampled raters, and images too if `both`."""
     of_raters, of_images = pigeonhole_counts(raters.max() + 1, images.max() + 1, n_resamples, seed)
     weights = of_raters[:, raters] * (of_images[:, images] if both else 1)
     total = weights.sum(axis=1)
@@ -83,7 +83,7 @@ def accuracies(n_studies: int, n_resamples: int) -> None:
                 ]
                 ends.append([(own.low, own.high), *resampled, binomial(right)])
             low, high = np.array(ends).transpose(2, 1, 0)
-            slack = 1e-12  # where no answer varies, an end can be the truth itself
+            slack = 1e-12  # if all answers are equal, an end can equal the truth
             held = ((low <= accuracy + slack) & (accuracy - slack <= high)).mean(axis=1)
             half = (high - low).mean(axis=1) / 2
             cells = "  ".join(f"{a:.3f} {b:.3f}" for a, b in zip(held, half, strict=True))
@@ -99,7 +99,7 @@ def comparisons(
     asked = np.concatenate([rng.permutation(n_images * len(pairs))[:each] for _ in range(n_raters)])
     raters, images = np.repeat(np.arange(n_raters), each), asked // len(pairs)
     a, b = pairs[asked % len(pairs)].T
-    # Half of the variance for each of the two that are compared.
+    # Each of the two compared conditions has half of the variance.
     of_raters = rng.normal(0, RATER_SD / np.sqrt(2), (n_raters, len(strengths)))
     of_images = rng.normal(0, IMAGE_SD / np.sqrt(2), (n_images, len(strengths)))
     worth = strengths + of_raters[raters] + of_images[images]
@@ -128,8 +128,8 @@ def all_strengths(n_studies: int) -> None:
 def main() -> None:
     """Read the options and print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=1000, help="simulated, for each row")
-    parser.add_argument("--resamples", type=int, default=400, help="of each bootstrap")
+    parser.add_argument("--studies", type=int, default=1000, help="simulated studies per row")
+    parser.add_argument("--resamples", type=int, default=400, help="resamples per bootstrap")
     options = parser.parse_args()
     accuracies(options.studies, options.resamples)
     all_strengths(options.studies)

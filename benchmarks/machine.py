@@ -1,4 +1,4 @@
-"""What every benchmark says of where it ran, and how it keeps its table."""
+"""Describe the machine of a benchmark, and write its table."""
 
 import importlib.metadata
 import platform
@@ -11,7 +11,7 @@ PACKAGES = ("numpy", "scipy", "nibabel")
 
 
 def machine(packages: Sequence[str] = (), threads: int = 1) -> str:
-    """Date, processor, threads and versions, for the head of a result."""
+    """Date, processor, number of threads and versions, for the head of a result."""
     cpu = platform.processor() or "unknown processor"
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -27,7 +27,7 @@ def machine(packages: Sequence[str] = (), threads: int = 1) -> str:
 
 
 def report(path: Path, title: str, where: str, rows: Iterable[str]) -> None:
-    """Print the rows of a result as they come, and keep it in a Markdown file."""
+    """Print the rows of a result as they are computed, and write them to a Markdown file."""
     lines = []
     for row in rows:
         print(row, flush=True)

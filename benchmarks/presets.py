@@ -1,15 +1,14 @@
-"""Which settings reconstruct best: on training images that decoders have not seen.
+"""Compare settings of the preset `deeprecon` on held-out training images.
 
     snakemake --cores 2 && python -m benchmarks.presets
 
-Works on the demo (SIMULATED brain data). A fold of photographs is held out as a whole, decoders of
-the region VC are trained on the others, and images of the fold are reconstructed with each
-variant of the preset `deeprecon`, and with `2019-pixel`. No test image is used.
+It uses the demo (SIMULATED brain data). Decoders of the region VC are trained on all but one fold
+of photographs, and images of this fold are reconstructed with each variant of the preset
+`deeprecon` and with `2019-pixel`. No test image is used.
 """
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,43 +19,45 @@ from numpy.typing import NDArray
 from benchmarks.machine import RESULTS, machine, report
 from deeprecon.data.bdata import read_bdata
 from deeprecon.data.stimuli import load_images, read_stimuli
+from deeprecon.decode.folds import folds_of
 from deeprecon.decode.layer import LayerDecoder, TrainingVoxels, average_trials
 from deeprecon.decode.ridge import TopKRidge
 from deeprecon.decode.tables import read_accuracy
-from deeprecon.decode.validate import folds_of
 from deeprecon.evaluate.metrics import pixel_correlation
 from deeprecon.features.networks import Network, load
 from deeprecon.features.statistics import LayerStatistics
 from deeprecon.features.store import read_features
 from deeprecon.reconstruct.compute import Compute
 from deeprecon.reconstruct.invert import reconstruct
-from deeprecon.reconstruct.presets import PRESETS, Settings
+from deeprecon.reconstruct.presets import PRESETS
+from deeprecon.reconstruct.settings import SearchSettings
 from deeprecon.stats.correlation import similarity_matrix
+from deeprecon.typed import changed
 
 N_SHOWN = 40
 OURS = PRESETS["deeprecon"]
-VARIANTS: dict[str, Settings] = {
+VARIANTS: dict[str, SearchSettings] = {
     "deeprecon": OURS,
-    "total_variation 0.1": replace(OURS, total_variation=0.1),
-    "total_variation 0.3": replace(OURS, total_variation=0.3),
-    "total_variation 1": replace(OURS, total_variation=1.0),
-    "spectral_decay 0.5": replace(OURS, spectral_decay=0.5),
-    "spectral_decay 1.5": replace(OURS, spectral_decay=1.5),
-    "layer_weights equal": replace(OURS, layer_weights="equal"),
-    "loss relative": replace(OURS, loss="relative"),
-    "loss relative, scaling sd": replace(OURS, loss="relative", scaling="sd"),
-    "loss relative, scaling train_mean": replace(OURS, loss="relative", scaling="train_mean"),
-    "loss relative, scaling none": replace(OURS, loss="relative", scaling="none"),
-    "loss dists": replace(OURS, loss="dists"),
-    "prior pixel": replace(OURS, prior="pixel"),
-    "n_iterations 20": replace(OURS, n_iterations=20),
-    "n_iterations 80": replace(OURS, n_iterations=80),
+    "total_variation 0.1": changed(OURS, total_variation=0.1),
+    "total_variation 0.3": changed(OURS, total_variation=0.3),
+    "total_variation 1": changed(OURS, total_variation=1.0),
+    "spectral_decay 0.5": changed(OURS, spectral_decay=0.5),
+    "spectral_decay 1.5": changed(OURS, spectral_decay=1.5),
+    "layer_weights equal": changed(OURS, layer_weights="equal"),
+    "loss relative": changed(OURS, loss="relative"),
+    "loss relative, scaling sd": changed(OURS, loss="relative", scaling="sd"),
+    "loss relative, scaling train_mean": changed(OURS, loss="relative", scaling="train_mean"),
+    "loss relative, scaling none": changed(OURS, loss="relative", scaling="none"),
+    "loss dists": changed(OURS, loss="dists"),
+    "prior pixel": changed(OURS, prior="pixel"),
+    "n_iterations 20": changed(OURS, n_iterations=20),
+    "n_iterations 80": changed(OURS, n_iterations=80),
     "2019-pixel": PRESETS["2019-pixel"],
 }
 
 
 class HeldOut:
-    """Decoded features of images that decoders have not seen, and the images."""
+    """Decoded features of images that decoders were not trained on, and the images."""
 
     def __init__(self, folder: Path, settings: dict) -> None:
         self.layers: list[str] = settings["network"]["layers"]
@@ -89,7 +90,7 @@ class HeldOut:
         shown = stimuli.set_index("stimulus_id", drop=False).loc[self.names]
         self.images: NDArray[np.uint8] = load_images(shown, self.size)
 
-    def scores(self, network: Network, settings: Settings) -> tuple[NDArray, NDArray]:
+    def scores(self, network: Network, settings: SearchSettings) -> tuple[NDArray, NDArray]:
         """Pixel correlation and two-way identification of each image, (n,)."""
         weights = self.weights if settings.layer_weights == "accuracy" else None
         result = reconstruct(
@@ -97,7 +98,7 @@ class HeldOut:
             compute=Compute(device="cpu"),
         )  # fmt: skip
         similarity = similarity_matrix(self.images, result.images)
-        # Crops of one photograph do not compete.
+        # Crops of the same photograph are not compared.
         group = np.array(self.groups)
         competes = group[:, None] != group
         beaten = (similarity < np.diagonal(similarity)) & competes
@@ -106,11 +107,11 @@ class HeldOut:
 
 
 def rows(problem: HeldOut) -> Iterator[str]:
-    """The table; differences from the preset are of the same images, with their standard error."""
+    """Rows of the table, with paired differences from the preset and their standard errors."""
     network = load("efficientnet_lite0")
     yield (
-        f"SIMULATED brain data. {len(problem.names)} images of photographs that decoders have not "
-        "seen; differences are paired, with standard errors over images.\n"
+        f"SIMULATED brain data. {len(problem.names)} crops of photographs that decoders were not "
+        "trained on; differences are paired, with standard errors over images.\n"
     )
     yield "| variant | pixel correlation | difference | identification | difference |"
     yield "|---|--:|--:|--:|--:|"

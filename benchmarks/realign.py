@@ -1,11 +1,11 @@
-"""Motion correction against known motion, beside the packaged tools.
+"""Motion correction of runs with known motion: deeprecon, Greedy and ANTs.
 
-A simulated head of sharp tissues is moved and scanned without interpolation: the tissue is
-looked up at the moved positions, several times in each voxel, so that no method is favoured by
-sharing its interpolation with the simulation. Run from the root of the repository:
+A simulated head with sharp tissue borders is moved and scanned without interpolation. The tissue is
+looked up at the moved positions, several times per voxel, so that no method benefits from sharing
+its interpolation with the simulation. Run from the root of the repository:
 
-    python -m benchmarks.realign            # accuracy and seconds, every method, 8 volumes
-    python -m benchmarks.realign --scale    # a whole run of ours: seconds and peak memory
+    python -m benchmarks.realign            # accuracy and seconds of every method, 8 volumes
+    python -m benchmarks.realign --scale    # time and peak memory of deeprecon on a whole run
 """
 
 import argparse
@@ -45,7 +45,7 @@ Volume = NDArray[np.float32]
 OVERSAMPLING = 3
 NOISE = 9.0  # SD, 1 % of grey matter
 OFFSET = [10.0, -11.5, 7.5, 4.0, -3.0, 5.0]  # 17 mm and 7 degrees
-LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's world axes in those of NIfTI
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # from world axes of NIfTI to those of ITK, and back
 
 RUN_GRID = Grid.oblique((64, 64, 40), 3.0, (0.0, -18.0, 14.0), (-12.0, 3.0, 2.0))
 OTHER_GRID = Grid.oblique((76, 80, 40), 2.5, (2.0, -16.0, 15.0), (3.0, -4.0, 6.0))
@@ -60,8 +60,8 @@ class Scenario:
     grid: Grid
     reference: Volume
     reference_grid: Grid
-    truth: Array  # (n_volumes, 4, 4) world of the reference to that of each volume
-    parts: dict[str, NDArray[np.bool_]]  # volumes that make a row of the table
+    truth: Array  # (n_volumes, 4, 4) world of the reference to world of each volume
+    parts: dict[str, NDArray[np.bool_]]  # volumes of each row of the table
 
     def run(self) -> nib.Nifti1Image:
         """The run as a 4-D image."""
@@ -85,7 +85,7 @@ def scan(grid: Grid, signal: Array, moved: Array, oversampling: int = OVERSAMPLI
 
 
 def coil(grid: Grid) -> Array:
-    """Sensitivity of a receive coil, 0.5 ... 1.5 over the grid; it does not move with the head."""
+    """Sensitivity of a receive coil, 0.5 ... 1.5 over the grid; fixed in space."""
     xyz = (grid.world() - BRAIN_CENTRE) / 90
     return 1 + 0.35 * np.tanh(xyz[..., 2] - xyz[..., 1]) + 0.15 * np.sin(2 * xyz[..., 0])
 
@@ -140,7 +140,7 @@ def scenarios(n_volumes: int, seed: int) -> Iterator[Scenario]:
 
 
 def _spike(volume: Volume, rng: np.random.Generator) -> Volume:
-    """Signal lost in some slices and a stripe pattern in others, as after a jerk or a spark."""
+    """Signal loss in some slices and stripes in others, as after a sudden movement or a spike."""
     spoilt = volume.copy()
     slices = rng.choice(volume.shape[2], 8, replace=False)
     spoilt[..., slices[:4]] *= 0.3
@@ -155,7 +155,7 @@ def packaged(method: str) -> Callable[[Scenario], Array]:
 
 
 def ants_rigid(metric: str) -> Callable[[Scenario], Array] | None:
-    """`ants.registration` of each volume; None where antspyx is not installed."""
+    """`ants.registration` of each volume; None if antspyx is not installed."""
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"  # read when ants is loaded
     try:
         import ants
@@ -197,7 +197,7 @@ def ants_rigid(metric: str) -> Callable[[Scenario], Array] | None:
 
 
 def methods(names: list[str]) -> dict[str, Callable[[Scenario], Array]]:
-    """The methods that can be run here, ours first."""
+    """The methods that are installed here, deeprecon first."""
     known = {
         "gauss_newton (ours)": packaged("gauss_newton"),
         "greedy": packaged("greedy"),
@@ -224,7 +224,7 @@ def errors(found: Array, truth: Array) -> Array:
     for a, b in zip(found, truth, strict=True):
         gap = apply_affine(a, points) - apply_affine(b, points)
         centre = apply_affine(a, BRAIN_CENTRE) - apply_affine(b, BRAIN_CENTRE)
-        # The skew part: arccos of the trace loses angles below 1e-6 degrees, and warns.
+        # From the skew part; arccos of the trace is inaccurate below 1e-6 degrees.
         turn = a[:3, :3] @ b[:3, :3].T
         sine = np.linalg.norm((turn - turn.T)[[2, 0, 1], [1, 2, 0]]) / 2
         angle = np.rad2deg(np.arctan2(sine, (np.trace(turn) - 1) / 2))
@@ -279,9 +279,9 @@ def _write_run(path: str, n_volumes: int, seed: int) -> None:
 
 
 def scale(n_volumes: int, seed: int) -> Iterator[str]:
-    """Seconds and peak memory of our method on a run of full size, read from a file."""
+    """Seconds and peak memory of deeprecon on a run of full size, read from a file."""
     with tempfile.TemporaryDirectory() as folder:
-        # Another process simulates: its memory is not ours.
+        # Simulate in another process, so that its memory is not counted.
         writer = multiprocessing.get_context("spawn").Process(
             target=_write_run, args=(folder, n_volumes, seed)
         )
@@ -301,7 +301,7 @@ def scale(n_volumes: int, seed: int) -> Iterator[str]:
     yield "file volume by volume, estimated against a reference volume by gauss_newton:"
     yield ""
     yield (
-        "| wall s | CPU s | s / volume | peak RSS MB | of it before the start MB "
+        "| wall s | CPU s | s / volume | peak RSS MB | RSS before the start MB "
         "| displacement RMS mm | translation RMS mm | rotation RMS deg |"
     )
     yield "|--:|--:|--:|--:|--:|--:|--:|--:|"
@@ -312,7 +312,7 @@ def scale(n_volumes: int, seed: int) -> Iterator[str]:
 
 
 def _peak_megabytes() -> float:
-    """Largest resident set of this process so far."""
+    """Peak resident set size of this process so far, MB."""
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
@@ -320,14 +320,14 @@ def _peak_megabytes() -> float:
 def main() -> None:
     """Run the benchmark, print its table and keep it in `results/`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--scale", action="store_true", help="one long run of ours instead")
+    parser.add_argument("--scale", action="store_true", help="one long run, deeprecon alone")
     parser.add_argument("--volumes", type=int, help="default 8, with --scale 239")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--methods", nargs="*", default=[], help="names begin so; default all")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
+    parser.add_argument("--methods", nargs="*", default=[], help="starts of names; default: all")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder for the result")
     args = parser.parse_args()
     if args.volumes is not None and args.volumes < 3:
-        parser.error("--volumes: expected 3 or more, the third is the first that is spoilt")
+        parser.error("--volumes: expected 3 or more, the third is the first corrupted one")
     with threadpool_limits(1):
         where = machine(("picsl-greedy", "antspyx"))
         if args.scale:

@@ -1,13 +1,14 @@
-"""How fast images are reconstructed: bdpy's icnn and SciPy's L-BFGS-B, image by image, beside ours.
+"""Reconstruction time of deeprecon, bdpy's icnn and SciPy's L-BFGS-B.
 
-All in one run on one machine. VGG19 and the generator have their true architecture and RANDOM
-weights: the time does not depend on the weights, pictures and losses mean nothing beyond equality.
+All programs run on one machine, one after the other. VGG19 and the generator have their published
+architecture but RANDOM weights. Time does not depend on the weights; losses are comparable only
+with each other.
 
     pip install bdpy==0.26
-    python -m benchmarks.reconstruct --threads 2                              # a processor
-    python -m benchmarks.reconstruct --device cuda --images 50 --iterations 200    # a GPU
+    python -m benchmarks.reconstruct --threads 2                              # on a CPU
+    python -m benchmarks.reconstruct --device cuda --images 50 --iterations 200    # on a GPU
 
-Peers run on `--peer-images` images, one after the other, as they do; their time is by image.
+The other programs reconstruct `--peer-images` images one after the other; times are per image.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import io
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,28 +31,32 @@ from benchmarks.machine import RESULTS, machine, report
 from deeprecon.features.networks import Network, load
 from deeprecon.features.statistics import LayerStatistics
 from deeprecon.reconstruct.compute import Compute
-from deeprecon.reconstruct.generators import CAFFE_MEAN, CaffeGenerator, GeneratorPrior
-from deeprecon.reconstruct.invert import Reconstruction, reconstruct
+from deeprecon.reconstruct.generator_prior import GeneratorPrior
+from deeprecon.reconstruct.generators import CAFFE_MEAN, CaffeGenerator
+from deeprecon.reconstruct.invert import reconstruct
 from deeprecon.reconstruct.losses import norm_weights
-from deeprecon.reconstruct.presets import PRESETS, Settings
+from deeprecon.reconstruct.presets import PRESETS
+from deeprecon.reconstruct.result import Reconstruction
+from deeprecon.reconstruct.settings import SearchSettings
+from deeprecon.typed import changed
 
 Peer = Callable[[int], tuple[NDArray[np.float32], int]]
 """Number of an image -> (3, size, size) RGB, evaluations of the network."""
 
 SIZE = 224
-UPPER = 3.0  # of the latents
+UPPER = 3.0  # upper bound of the latents
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What all programs solve.
+    """The problem that all programs solve.
 
     Attributes
     ----------
     network : VGG19 with random weights
-    targets : layer -> (n, *unit_shape) features of images that are to be found
-    weights : layer -> (n,), of Shen et al. 2019
+    targets : layer -> (n, *unit_shape) features of the images to reconstruct
+    weights : layer -> (n,) weights of Shen et al. 2019
     """
 
     network: Network
@@ -86,7 +91,7 @@ class Problem:
 
 
 def problem(n: int, n_iterations: int, device: torch.device) -> Problem:
-    """Features of smooth random images, and of others that statistics are of."""
+    """Features of smooth random images, with statistics from two other images."""
     network = load("vgg19", weights="random").to(device)
     coarse = torch.rand(n + 2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 255
     images = torch.nn.functional.interpolate(coarse, size=(SIZE, SIZE), mode="bicubic")
@@ -110,7 +115,7 @@ def problem(n: int, n_iterations: int, device: torch.device) -> Problem:
 
 
 def matmul_rate(device: torch.device) -> float:
-    """TFLOP/s of a product of square float32 matrices, the best of several."""
+    """TFLOP/s of a product of square float32 matrices; best of six."""
     n = 2048 if device.type == "cpu" else 8192
     a = torch.rand(n, n, device=device)
     best = min(_timed(lambda: a @ a, device)[0] for _ in range(6))
@@ -118,7 +123,7 @@ def matmul_rate(device: torch.device) -> float:
 
 
 def flops_of_evaluation(p: Problem) -> float:
-    """Floating-point operations of one loss and its gradient, for one image."""
+    """Floating-point operations of one loss with its gradient, for one image."""
     x = torch.zeros(1, 3, SIZE, SIZE, device=p.device, requires_grad=True)
     with FlopCounterMode(display=False) as counter:
         p.loss_of(p.network.features(x, p.network.layers), 0).backward()
@@ -126,7 +131,7 @@ def flops_of_evaluation(p: Problem) -> float:
 
 
 def _timed(work: Callable[[], Any], device: torch.device) -> tuple[float, Any]:
-    """Seconds of one call, and what it returns."""
+    """Seconds that a call takes, and its result."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     start = time.perf_counter()
@@ -137,7 +142,7 @@ def _timed(work: Callable[[], Any], device: torch.device) -> tuple[float, Any]:
 
 
 def bdpy_icnn(p: Problem, latent: bool) -> Peer:
-    """The `recon.torch.icnn` of bdpy, with its own network and generator; the weights are ours."""
+    """`recon.torch.icnn` of bdpy, with its own network and generator but the same weights."""
     from bdpy.dl.torch.models import VGG19, AlexNetGenerator, layer_map
     from bdpy.recon.torch.icnn import reconstruct as icnn
 
@@ -176,7 +181,7 @@ def bdpy_icnn(p: Problem, latent: bool) -> Peer:
 
 
 def scipy_lbfgsb(p: Problem) -> Peer:
-    """SciPy's L-BFGS-B from the mean image, as `icnn_lbfgs`."""
+    """SciPy's L-BFGS-B, started from the mean image as in `icnn_lbfgs`."""
     mean = np.repeat(np.array(CAFFE_MEAN), SIZE**2)
 
     def one(i: int) -> tuple[Array, int]:
@@ -199,12 +204,12 @@ def scipy_lbfgsb(p: Problem) -> Peer:
 
 
 def rgb(bgr: NDArray[Any]) -> Array:
-    """An image as bdpy has it, BGR less the mean colour, as RGB 0-255."""
+    """Convert an image from bdpy's BGR minus mean colour to RGB 0-255."""
     return (bgr[::-1] + np.array(CAFFE_MEAN)[:, None, None]).astype(np.float32)
 
 
-def ours(p: Problem, settings: Settings, compute: Compute) -> Reconstruction:
-    """All images by ours."""
+def ours(p: Problem, settings: SearchSettings, compute: Compute) -> Reconstruction:
+    """Reconstruct all images with deeprecon."""
     prior = None
     if settings.prior == "generator":
         mean = torch.tensor(CAFFE_MEAN)
@@ -216,14 +221,14 @@ def ours(p: Problem, settings: Settings, compute: Compute) -> Reconstruction:
 
 
 def one_by_one(work: Peer, n: int) -> tuple[Array, int]:
-    """Images of a program that does one at a time, and its mean number of evaluations."""
+    """Images by a program that reconstructs one at a time, and its mean number of evaluations."""
     found = [work(i) for i in range(n)]
     return np.stack([image for image, _ in found]), round(np.mean([k for _, k in found]))
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds an image, evaluations, mean loss of the first images."""
+    """Seconds per image, number of evaluations, mean loss of the first images."""
 
     seconds: float
     evaluations: int
@@ -231,36 +236,36 @@ class Measured:
 
 
 def variants(device: str, n: int, compiled: bool) -> dict[str, Compute]:
-    """Ways to compute: precision, and whether the network is compiled."""
+    """Variants of computation: precision, and whether the network is compiled."""
     whole = Compute(device=device, batch_size=n)
-    found = {"": whole, ", bfloat16": replace(whole, precision="bfloat16")}
+    found = {"": whole, ", bfloat16": changed(whole, precision="bfloat16")}
     if device == "cuda":
-        found[", tf32"] = replace(whole, precision="tf32")
+        found[", tf32"] = changed(whole, precision="tf32")
     if compiled:
-        found |= {f"{label}, compiled": replace(how, compile=True) for label, how in found.items()}
+        found |= {f"{label}, compiled": changed(how, compile=True) for label, how in found.items()}
     return found
 
 
 def of_ours(
-    p: Problem, settings: Settings, n_peer: int, compiled: bool
+    p: Problem, settings: SearchSettings, n_peer: int, compiled: bool
 ) -> Iterator[tuple[str, Measured, Reconstruction]]:
-    """Ours in each variant."""
+    """Results of deeprecon in each variant of computation."""
     n = len(p.targets["fc8"])
     for label, compute in variants(p.device.type, n, compiled).items():
         if compute.compile:  # the first run compiles
-            ours(p, replace(settings, n_iterations=2), compute)
+            ours(p, changed(settings, n_iterations=2), compute)
         spent, result = _timed(lambda: ours(p, settings, compute), p.device)  # noqa: B023
         loss = p.loss_of_images(result.raw[:n_peer].transpose(0, 3, 1, 2))
         yield f"deeprecon{label}", Measured(spent / n, len(result.loss), loss), result
 
 
 def rows(p: Problem, n_peer: int, compiled: bool) -> Iterator[str]:
-    """The tables."""
+    """Rows of the tables."""
     n = len(p.targets["fc8"])
     rate, flops = matmul_rate(p.device), flops_of_evaluation(p)
     yield (
         f"{n} images (peers: {n_peer}), 19 layers of VGG19 at {SIZE} pixels, {p.n_iterations} "
-        f"iterations. A loss with its gradient is {flops / 1e9:.0f} GFLOP an image. A product of "
+        f"iterations. A loss with its gradient is {flops / 1e9:.0f} GFLOP per image. A product of "
         f"float32 matrices: {rate:.2f} TFLOP/s. Weights are RANDOM."
     )
     pixels = bdpy_icnn(p, latent=False)
@@ -273,11 +278,11 @@ def rows(p: Problem, n_peer: int, compiled: bool) -> Iterator[str]:
     for title, (preset, peer, name) in searches.items():
         yield f"\n## {title}, preset {preset}\n"
         yield (
-            "| program | s an image | times ours | evaluations | evaluations a second | share of "
-            "the product's rate | loss |"
+            "| program | s per image | relative to deeprecon | evaluations "
+            "| evaluations per second | share of the product's rate | loss |"
         )
         yield "|---|--:|--:|--:|--:|--:|--:|"
-        settings = replace(PRESETS[preset], n_iterations=p.n_iterations)
+        settings = changed(PRESETS[preset], n_iterations=p.n_iterations)
         found = list(of_ours(p, settings, n_peer, compiled))
         table = {label: measured for label, measured, _ in found}
         spent, (images, count) = _timed(lambda: one_by_one(peer, n_peer), p.device)  # noqa: B023
@@ -295,7 +300,7 @@ def rows(p: Problem, n_peer: int, compiled: bool) -> Iterator[str]:
             history = found[0][2].loss[:, :n_peer].mean(axis=1)
             below = np.flatnonzero(history <= descent.loss)
             after = f"after {below[0] + 1} evaluations" if len(below) else "at no evaluation"
-            yield f"\nOurs is below the last loss of bdpy's gradient descent {after}."
+            yield f"\ndeeprecon falls below the final loss of bdpy's gradient descent {after}."
 
 
 def main() -> None:

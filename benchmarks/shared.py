@@ -1,8 +1,9 @@
-"""One operator for all units of a tile, or each unit's own best voxels? On simulated responses.
+"""Compare one operator for all units of a tile with each unit's best voxels, in simulation.
 
-A simulated brain sees photographs; its true responses and noise make samples. Decoders are trained
-on some categories of photographs and tested on others. Settings of both kinds of decoders are
-chosen in the same way: cross-validation on the training categories. From the repository's root:
+Samples are the true responses of a simulated brain to photographs, plus noise. Decoders are trained
+on some categories of photographs and tested on others. The settings of both kinds of decoders are
+chosen in the same way, by cross-validation on the training categories. From the root of the
+repository:
 
     python -m benchmarks.shared
 """
@@ -20,10 +21,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.cleaning import SIMULATION
 from benchmarks.machine import RESULTS, machine, report
-from deeprecon.data.simulate.subject import physiology, simulate_brain
-from deeprecon.data.stimuli import category_groups, load_images, read_stimuli, simulated_images
+from deeprecon.data.simulate.images import simulated_images
+from deeprecon.data.simulate.settings import Physiology
+from deeprecon.data.simulate.subject import simulate_brain
+from deeprecon.data.stimuli import category_groups, load_images, read_stimuli
 from deeprecon.data.stimuli import write_stimuli as write_images
 from deeprecon.decode.layer import LayerDecoder, Model, TrainingVoxels
 from deeprecon.decode.ridge import TopKRidge
@@ -50,14 +52,14 @@ Array = NDArray[np.floating]
 
 
 class Layer:
-    """Some units of a layer, and their values (n_images, n_units)."""
+    """A sample of a layer's units, and their values (n_images, n_units)."""
 
     def __init__(self, features: Array, seed: int) -> None:
         rng = np.random.default_rng(seed)
         flat = features.reshape(len(features), -1)
         varying = np.flatnonzero(flat.std(axis=0) > 0)
-        place = np.sort(rng.choice(varying, N_UNITS, replace=False))
-        self.values, self.units = flat[:, place], Units(features.shape[1:], place)
+        index = np.sort(rng.choice(varying, N_UNITS, replace=False))
+        self.values, self.units = flat[:, index], Units(features.shape[1:], index)
 
 
 class Data:
@@ -101,14 +103,14 @@ def effective_rank(predicted: Array) -> float:
 
 
 def difference(a: Array, b: Array, true: Array, seed: int) -> str:
-    """Accuracy of a less that of b, and its 95 % interval: bootstrap over test images, paired."""
+    """Accuracy of a minus that of b, with 95 % interval: paired bootstrap over test images."""
     rng, n = np.random.default_rng(seed), len(true)
     found = [score(a[i], true[i]) - score(b[i], true[i]) for i in rng.integers(n, size=(1000, n))]
     return _interval(score(a, true) - score(b, true), found)
 
 
 def identification(a: Array, b: Array, true: Array, seed: int) -> str:
-    """Pairwise identification by b and by a, their difference and its interval, as above."""
+    """Pairwise identification by b and by a, and their difference with its 95 % interval."""
     of_a, of_b = (pairwise_identification(predicted, true) for predicted in (a, b))
     rng, n = np.random.default_rng(seed), len(true)
     found = (of_a - of_b)[rng.integers(n, size=(1000, n))].mean(axis=1)
@@ -116,7 +118,7 @@ def identification(a: Array, b: Array, true: Array, seed: int) -> str:
 
 
 def _interval(value: float, found: ArrayLike) -> str:
-    """A difference and the middle 95 % of what the bootstrap found."""
+    """A difference with its 95 % percentile interval."""
     low, high = np.percentile(found, [2.5, 97.5])
     return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
 
@@ -126,7 +128,7 @@ def responses(folder: Path, seed: int) -> tuple[Array, Array, list[str]]:
     write_images(folder, "train", simulated_images("train", SIZE, N_IMAGES, seed))
     table = read_stimuli(folder / "train.tsv")
     images, groups = load_images(table, SIZE), category_groups(table)
-    body, truth = physiology(SIMULATION), folder / "brain.h5"
+    body, truth = Physiology(), folder / "brain.h5"
     simulate_brain(folder / "t1w.nii.gz", [], truth, "sub-01", {"train": images}, body, seed, {})
     with h5py.File(truth) as file:
         true = file["responses/train"][:]
@@ -134,7 +136,7 @@ def responses(folder: Path, seed: int) -> tuple[Array, Array, list[str]]:
 
 
 def compare(noise: float, seed: int) -> Iterator[str]:
-    """Rows of the Markdown table for noise of so many times the median response's SD."""
+    """Rows of the Markdown table; `noise` is in units of the median SD of the responses."""
     with tempfile.TemporaryDirectory() as folder:
         true, images, group = responses(Path(folder), seed)
     features = extract(load("efficientnet_lite0"), images, LAYERS)
@@ -147,8 +149,8 @@ def compare(noise: float, seed: int) -> Iterator[str]:
     train = [image for fold in folds for image in fold]
     yield f"\nNoise of {noise:g} times the response; {len(train)} images, tested on {len(test)}:\n"
     yield (
-        "| layer | top-k, not tuned (500, 100) | top-k, tuned | chosen (voxels, alpha) | shared, "
-        "tuned | chosen (tiles, power, alpha) | shared less top-k, 95 % interval | pairwise "
+        "| layer | top-k, untuned (500, 100) | top-k, tuned | chosen (voxels, alpha) | shared, "
+        "tuned | chosen (tiles, power, alpha) | shared minus top-k, 95 % interval | pairwise "
         "identification: top-k, shared, difference | effective rank of truth, top-k, shared |"
     )
     yield "|---|--:|--:|---|--:|---|--:|--:|--:|"
@@ -169,20 +171,20 @@ def compare(noise: float, seed: int) -> Iterator[str]:
 
 
 def settings(model: Any) -> str:
-    """Settings of a model, which are in its constructor's order."""
+    """Settings of a model, in the order of its constructor."""
     names = ("n_voxels", "alpha") if isinstance(model, TopKRidge) else ("tiles", "power", "alpha")
     return ", ".join(f"{getattr(model, name):g}" for name in names)
 
 
 def times(n_voxels: int = 10000, n_stimuli: int = 1200, seed: int = 0) -> Iterator[str]:
-    """Seconds for a layer like a part of VGG19's conv4 layers, on random numbers."""
+    """Seconds for random features in the shape of a part of VGG19's conv4 layers."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n_stimuli, n_voxels), dtype=np.float32)
     Y = rng.standard_normal((n_stimuli, 32, 28, 28), dtype=np.float32)
     names = [str(i) for i in range(n_stimuli)]
     training = TrainingVoxels.of(X, names)
     yield f"\nTime, {n_voxels} voxels, {n_stimuli} stimuli, {Y[0].size} units, 50 test samples:\n"
-    yield "| model | ms a unit |"
+    yield "| model | ms per unit |"
     yield "|---|--:|"
     for model, few in ((TopKRidge(), 784), (SharedRidge(tiles=8), None), (SharedRidge(1), None)):
         part = Y if few is None else Y.reshape(n_stimuli, -1)[:, :few]
@@ -197,11 +199,11 @@ def main() -> None:
     """Run the comparison, print its tables and keep them in `results/`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder for the result")
     args = parser.parse_args()
 
     def rows() -> Iterator[str]:
-        yield "Simulated data. Accuracy: mean profile correlation on categories not trained on."
+        yield "Simulated data. Accuracy: mean profile correlation on held-out categories."
         for noise in (1.0, 4.0):
             yield from compare(noise, args.seed)
         yield from times()

@@ -1,4 +1,4 @@
-"""Write beside, then rename: a killed job leaves no file that a later one takes as finished."""
+"""Write to a temporary file, then rename it, so that a killed job leaves no incomplete file."""
 
 import os
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from pathlib import Path
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     r"""Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds.
 
-    The folder is made if missing. The temporary name keeps the suffixes of `path`, because
-    libraries such as nibabel and Pillow choose the format by them. If the block raises, the
-    temporary file is removed and `path` is left as it was; an error of the system that names no
-    other file, such as that of a full disk, then names `path`.
+    Missing folders are created. The temporary name keeps the suffixes of `path`, because libraries
+    such as nibabel and Pillow choose the format by them. If the block raises, the temporary file is
+    removed and `path` is unchanged. System errors that name no other file, such as a full disk,
+    are raised with the name `path`.
 
     Examples
     --------

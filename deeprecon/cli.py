@@ -1,4 +1,4 @@
-"""The command `deeprecon`: looks at files and exports them; the work itself is the workflow's.
+"""The command `deeprecon`: describe, export and archive files. Snakemake runs the studies.
 
 deeprecon bdata info FILE [--json]
 deeprecon decoded export STUDY OUTPUT [--decoder NAME] [--format bdpy]
@@ -27,11 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Parameters
     ----------
-    argv : arguments, by default those of the process
+    argv : arguments; by default those of the process
 
     Returns
     -------
-    exit status : 0, or 1 if a file is not what it should be, which one line on stderr says
+    exit status : 0, or 1 after bad input, which one line on stderr describes
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -46,36 +46,36 @@ def _parser() -> argparse.ArgumentParser:
     """Commands and their arguments."""
     parser = argparse.ArgumentParser(prog="deeprecon", description="Work with a study's files.")
     kinds = parser.add_subparsers(required=True, metavar="KIND")
-    bdata = kinds.add_parser("bdata", help="samples in the lab's format (HDF5)")
+    bdata = kinds.add_parser("bdata", help="samples in the Kamitani lab's format (HDF5)")
     commands = bdata.add_subparsers(required=True, metavar="COMMAND")
-    info = commands.add_parser("info", help="what the columns of a file are")
+    info = commands.add_parser("info", help="describe the columns of a file")
     info.add_argument("file", type=Path, help="BData file (.h5)")
-    info.add_argument("--json", action="store_true", help="for programs")
+    info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(run=_bdata_info)
     decoded = kinds.add_parser("decoded", help="decoded features")
     commands = decoded.add_subparsers(required=True, metavar="COMMAND")
-    export = commands.add_parser("export", help="write them for other programs")
+    export = commands.add_parser("export", help="export for other programs")
     export.add_argument("study", type=Path, help="folder of a study's results, results/<study>")
     export.add_argument("output", type=Path, help="folder to write to")
-    export.add_argument("--decoder", help="only what this decoder made")
+    export.add_argument("--decoder", help="export only this decoder")
     export.add_argument(
         "--format",
         choices=["bdpy"],
         default="bdpy",
-        help="bdpy: a MATLAB v7.3 file for each stimulus, as bdpy.dataform.DecodedFeatures reads",
+        help="bdpy: one MATLAB v7.3 file per stimulus, for bdpy.dataform.DecodedFeatures",
     )
     export.set_defaults(run=_decoded_export)
-    crate = kinds.add_parser("archive", help="a finished study as an RO-Crate, to deposit")
+    crate = kinds.add_parser("archive", help="pack a finished study as an RO-Crate")
     crate.add_argument("study", type=Path, help="folder of a study's results, results/<study>")
     crate.add_argument("output", type=Path, help="zip file to write")
-    crate.add_argument("--author", help="name of whoever answers for it")
-    crate.add_argument("--license", help="address of the licence of its contents")
+    crate.add_argument("--author", help="name of the author")
+    crate.add_argument("--license", help="URL of the licence of the contents")
     crate.set_defaults(run=_archive)
     return parser
 
 
 def _bdata_info(arguments: argparse.Namespace) -> None:
-    """Print what a BData file has in it."""
+    """Print a description of a BData file."""
     found = describe(read_bdata(arguments.file))
     print(json.dumps(found, indent=2) if arguments.json else _table(arguments.file, found))
 
@@ -87,21 +87,21 @@ def _archive(arguments: argparse.Namespace) -> None:
 
 
 def _decoded_export(arguments: argparse.Namespace) -> None:
-    """Write decoded features for the lab's programs."""
+    """Export decoded features for the programs of the Kamitani lab."""
     n_files = export_decoded(arguments.study, arguments.output, arguments.decoder)
     print(f"{arguments.output}: {n_files} files")
 
 
 def describe(data: BData) -> dict[str, Any]:
-    """What a BData table has in it.
+    """Describe a BData table.
 
     Returns
     -------
     dict
-        n_samples, n_voxels, n_columns, and keys: for each a dict of key, description, type,
-        n_columns, columns (first and last, from 0) and what is in them. Types: voxels, roi (flag of
-        voxels), labels (numbers with names), numbers (other columns), values (says something of
-        columns, such as voxel_x), empty.
+        n_samples, n_voxels, n_columns, and keys: for each key a dict of key, description, type,
+        n_columns, columns (first and last, from 0) and a summary of the values. Types: voxels; roi
+        (flag of voxels); labels (numbers with names); numbers (other columns); values (properties
+        of columns, such as voxel_x); empty.
     """
     keys = [
         {"key": key, "description": row.description, **_key(data, key)}
@@ -113,20 +113,20 @@ def describe(data: BData) -> dict[str, Any]:
 
 
 def _key(data: BData, key: str) -> dict[str, Any]:
-    """Type of a key, number of its columns and what is in them."""
+    """Type of a key, number of its columns and summary of their values."""
     value = data.metadata[key].value
     given, ones = ~np.isnan(value), value == 1.0
     is_flag = np.isin(value[given], (0.0, 1.0)).all()
     if not given.any() or (is_flag and not ones.any()):
         return {"type": "empty", "n_columns": 0, "columns": None}
-    places = np.flatnonzero(ones if is_flag else given)
-    found = {"n_columns": len(places), "columns": [int(places[0]), int(places[-1])]}
+    indices = np.flatnonzero(ones if is_flag else given)
+    found = {"n_columns": len(indices), "columns": [int(indices[0]), int(indices[-1])]}
     if not is_flag:
         return {"type": "values", **found, **_range(value[given])}
-    columns = data.dataset[:, places]
+    columns = data.dataset[:, indices]
     if key == VOXELS:
         return {"type": "voxels", **found, **_range(columns)}
-    if VOXELS in data.metadata and (data.metadata[VOXELS].value[places] == 1.0).all():
+    if VOXELS in data.metadata and (data.metadata[VOXELS].value[indices] == 1.0).all():
         return {"type": "roi", **found}
     if key in data.vmap:
         return {"type": "labels", **found, **_names(columns, data.vmap[key])}
@@ -135,7 +135,7 @@ def _key(data: BData, key: str) -> dict[str, Any]:
 
 
 def _names(columns: np.ndarray, names: dict[float, str]) -> dict[str, Any]:
-    """How many names a label column has, and the first that appear in it."""
+    """Number of distinct names in a label column, and the first few."""
     numbers = list(dict.fromkeys(columns[~np.isnan(columns)].tolist()))
     shown = [names.get(number, f"{number:g} (no name)") for number in numbers[:_N_SHOWN]]
     missing = int(np.isnan(columns).sum())
@@ -143,17 +143,17 @@ def _names(columns: np.ndarray, names: dict[float, str]) -> dict[str, Any]:
 
 
 def _range(values: np.ndarray) -> dict[str, Any]:
-    """Smallest and largest number; None where there is none."""
+    """Smallest and largest value; None if all are missing."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (None, None)
     return {"min": low, "max": high, "n_missing": int(values.size - finite.size)}
 
 
 def _table(path: Path, found: dict[str, Any]) -> str:
-    """The description as lines of text."""
-    rows = [("key", "type", "columns", "what is in it", "description")]
+    """Format the description as text."""
+    rows = [("key", "type", "columns", "content", "description")]
     rows += [
-        (key["key"], key["type"], _places(key), _details(key), key["description"])
+        (key["key"], key["type"], _columns(key), _details(key), key["description"])
         for key in found["keys"]
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -167,8 +167,8 @@ def _table(path: Path, found: dict[str, Any]) -> str:
     return "\n".join([f"{path}: {counts}", "", *lines])
 
 
-def _places(key: dict[str, Any]) -> str:
-    """The columns of a key, from 0."""
+def _columns(key: dict[str, Any]) -> str:
+    """Format the columns of a key, counted from 0."""
     if key["columns"] is None:
         return "none"
     first, last = key["columns"]
@@ -178,7 +178,7 @@ def _places(key: dict[str, Any]) -> str:
 
 
 def _details(key: dict[str, Any]) -> str:
-    """What is in the columns of a key, in words."""
+    """Describe the values in the columns of a key."""
     parts = []
     if key["type"] == "labels":
         more = ", ..." if key["n_distinct"] > len(key["first"]) else ""

@@ -1,4 +1,4 @@
-"""The one exception that a user of bad input meets, and the words for those of the system."""
+"""The exception for bad input, and short descriptions of other exceptions."""
 
 import os
 import re
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 
 class InputError(ValueError):
-    """A file, table or setting is not what the stage needs.
+    """Bad input: a file, table or setting is not what a stage needs.
 
     The message is one line that names the file (or setting), the row or key, what was found and
-    what was expected. The workflow's scripts print it without a traceback.
+    what was expected. The scripts of the workflow print it without a traceback.
     """
 
 
 def reason(error: Exception) -> str:
-    """One line that says what went wrong, of exceptions that nibabel, h5py and the system raise.
+    """Describe an exception of nibabel, h5py or the system in one line.
 
-    HDF5 wraps the words of the system into a report of several lines, with addresses in memory.
+    HDF5 wraps system errors in a report of several lines with memory addresses.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def reason(error: Exception) -> str:
 
 @contextmanager
 def about(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Put the file that the work is about before the line of an InputError."""
+    """Prefix the message of an InputError with the file concerned."""
     try:
         yield
     except InputError as error:

@@ -1,4 +1,4 @@
-"""HDF5 files: written whole or not at all, and read with one line on what is wrong with them."""
+"""Write HDF5 files completely or not at all, and report unreadable files in one line."""
 
 import io
 import os
@@ -12,16 +12,16 @@ from deeprecon.errors import InputError, reason
 
 
 class _LenientFile(io.FileIO):
-    """A file that takes note of the first write that fails, and goes on.
+    """A file that records the first failed write and pretends that it succeeded.
 
-    HDF5 cannot close a file after a failed write; the interpreter dies of a segmentation fault,
-    and with it all that would tell of the full disk (github.com/h5py/h5py/issues/914).
+    HDF5 cannot close a file after a failed write. The interpreter then ends with a segmentation
+    fault before it can report the full disk (github.com/h5py/h5py/issues/914).
     """
 
     failure: OSError | None = None
 
     def write(self, data) -> int:  # type: ignore[no-untyped-def]
-        """Write all of `data`, or nothing more once the disk is full."""
+        """Write all of `data`, or nothing if a write has failed before."""
         rest = memoryview(data)
         try:
             while rest and self.failure is None:
@@ -31,7 +31,7 @@ class _LenientFile(io.FileIO):
         return len(data)
 
     def truncate(self, size: int | None = None) -> int:
-        """Give the file a length."""
+        """Set the length of the file."""
         try:
             return super().truncate(size)
         except OSError as error:
@@ -41,12 +41,12 @@ class _LenientFile(io.FileIO):
 
 @contextmanager
 def writing(path: str | os.PathLike[str], *, track_order: bool = False) -> Iterator[h5py.File]:
-    """An HDF5 file to write, which appears at `path` if the block succeeds: see `replacing`.
+    """Open an HDF5 file for writing; it appears at `path` if the block succeeds, see `replacing`.
 
     Parameters
     ----------
     path : HDF5 file
-    track_order : whether groups and attributes keep the order in which they are made
+    track_order : whether groups and attributes keep the order of their creation
 
     Raises
     ------
@@ -66,29 +66,29 @@ def writing(path: str | os.PathLike[str], *, track_order: bool = False) -> Itera
 
 @contextmanager
 def reading(path: str | os.PathLike[str], content: str) -> Iterator[h5py.File]:
-    """An HDF5 file to read.
+    """Open an HDF5 file for reading.
 
     Parameters
     ----------
     path : HDF5 file
-    content : what it should hold, for messages
+    content : expected content, for messages
 
     Raises
     ------
     InputError
-        If the file is no HDF5 file or damaged, or the block does not find in it what it needs.
+        If the file is not an HDF5 file or damaged, or does not contain what the block reads.
     """
     try:
         with h5py.File(path, "r") as file:
             yield file
     except InputError:
         raise
-    # What h5py raises of a damaged file depends on where the damage is.
+    # The errors of h5py depend on the kind of damage.
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         why = reason(error)
         raise InputError(f"{path}: not a readable HDF5 file of {content} ({why})") from None
 
 
 def strings(dataset: h5py.Dataset) -> list[str]:
-    """The strings of a dataset of one axis."""
+    """Read a one-dimensional dataset of strings."""
     return [str(text) for text in dataset.asstr()[:]]

@@ -1,16 +1,16 @@
-"""What the workflow needs to know of the machine it runs on; nothing scientific."""
+"""Properties of the machine that runs the workflow; nothing scientific."""
 
 import os
 from pathlib import Path
 
 
 def local_gpus() -> int:
-    """1 if this machine has an NVIDIA GPU, else 0, without loading torch."""
+    """Return 1 if this machine has an NVIDIA GPU, otherwise 0, without importing torch."""
     return int(Path("/dev/nvidia0").exists())
 
 
 def has_cuda() -> bool:
-    """Whether torch can use a GPU here; torch, slow to import, is not asked where there is none."""
+    """Whether torch can use a GPU; torch is imported, which is slow, only if there is one."""
     if not local_gpus():
         return False
     import torch
@@ -18,12 +18,19 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
-def prepare_jobs(folder: str) -> None:
-    """Set what jobs inherit: where the library is, that waiting threads sleep, cuBLAS's memory.
+def limit_torch_threads(n: int) -> None:
+    """Restrict torch to the number of cores of a job."""
+    import torch
 
-    Jobs in environments of their own (conda, a cluster node) find the library in `folder` too.
-    Threads that spin while they wait made iterations on a busy machine several times slower.
-    With memory of a fixed size cuBLAS gives the same bits each time.
+    torch.set_num_threads(n)
+
+
+def prepare_jobs(folder: str) -> None:
+    """Set the environment variables that all jobs inherit.
+
+    Jobs in other environments (conda, a cluster node) find the library in `folder`. Waiting threads
+    sleep, because spinning threads made iterations several times slower on a busy machine. cuBLAS
+    gets a workspace of fixed size, which makes its results reproducible.
     """
     known = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, known]))

@@ -1,4 +1,4 @@
-"""Where a file came from, and when the code that made it has changed."""
+"""Provenance of files, and digests of the code that makes them."""
 
 import ast
 import hashlib
@@ -13,7 +13,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def digest(value: object) -> str:
-    """Short digest of a setting: 16 hexadecimal digits, whatever the order of its keys.
+    """Short digest of a setting: 16 hexadecimal digits that do not depend on the order of keys.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def digest(value: object) -> str:
 
 
 def stamp(study: str, rule: str, settings: object, subject: str = "n/a") -> dict[str, str]:
-    """Attributes that every file carries; nothing in them names a machine, a user or a time."""
+    """Attributes of every output file; they contain no machine, user or time."""
     return {
         "study": study,
         "subject": subject,
@@ -36,7 +36,7 @@ def stamp(study: str, rule: str, settings: object, subject: str = "n/a") -> dict
 
 
 def commit() -> str:
-    """The commit of the code that runs, with "-dirty" if files differ from it."""
+    """The commit of the running code, with "-dirty" if files have been changed since."""
     command = ["git", "-C", str(_PACKAGE.parent), "describe", "--always", "--dirty"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -46,71 +46,85 @@ def commit() -> str:
 
 
 def sha256(path: str | Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
+    """SHA-256 of a file as hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def code_digest(script: str | Path, *data: str | Path) -> str:
-    """Digest of the code that a script runs: its own and the project modules it imports.
+@cache
+def code_digest(*files: str | Path) -> str:
+    """Digest of the code that a script runs: its own, project modules, and their data files.
 
-    Syntax trees are hashed, without docstrings, so that comments and formatting change nothing.
-    Imports are followed through the whole project, wherever they stand in a module. Snakemake's
-    own trigger sees neither imported modules nor the difference between a comment and code.
+    Imports are followed through the whole project, also those inside functions. For a module, the
+    syntax tree without docstrings counts, so that comments and formatting do not matter. For a
+    data file, every byte counts; data files are found by their names in modules (see
+    `package_data`) and in templates. Snakemake's own trigger ignores imported modules and does not
+    distinguish comments from code.
 
     Parameters
     ----------
-    script : path of the script
-    data : files that the code reads as part of itself, such as page templates
+    files : a script, and modules with functions that the settings choose
     """
-    seen: set[Path] = set()
-    waiting = [Path(script).resolve()]
+    digests: dict[Path, str] = {}
+    waiting = [Path(file).resolve() for file in files]
     while waiting:
         path = waiting.pop()
-        if path not in seen:
-            seen.add(path)
-            waiting += _imported(path)
-    parts = sorted(f"{path.name} {_tree_digest(path)}" for path in seen)
-    parts += [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in data]
-    return digest(parts)
+        if path not in digests:
+            digests[path], used = _examined(path)
+            waiting += used
+    return digest(sorted(f"{path.name} {content}" for path, content in digests.items()))
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+def _examined(path: Path) -> tuple[str, list[Path]]:
+    """Digest of a file's content, and the files of the project that it uses."""
+    if path.suffix != ".py":
+        text = path.read_text(encoding="utf-8")
+        included = [file for name, file in _data_files().items() if f'"{name}"' in text]
+        return sha256(path), included
+    tree = ast.parse(path.read_bytes(), str(path))
+    used = _used_by(tree, path.parent)
+    _remove_docstrings(tree)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), used
 
 
-@cache
-def _tree_digest(path: Path) -> str:
-    """Digest of a module's syntax tree without docstrings, comments and positions."""
-    # Parsed anew: the docstrings are cut out of this tree, and `_tree` is shared.
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _used_by(tree: ast.Module, folder: Path) -> list[Path]:
+    """Files of the project that a module in a folder imports, and data files that it names."""
+    imported: set[str] = set()
+    strings: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            imported.add(node.module)
+            imported.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            strings.add(node.value)
+    modules = [file for name in imported for file in _files_of(name, folder)]
+    return modules + [file for name, file in _data_files().items() if name in strings]
+
+
+def _remove_docstrings(tree: ast.Module) -> None:
+    """Remove the docstrings from a syntax tree."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
 @cache
-def _imported(path: Path) -> tuple[Path, ...]:
-    """Files of the project that a module imports by name."""
-    names: set[str] = set()
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return tuple(file for name in sorted(names) for file in _files_of(name, path.parent))
+def _data_files() -> dict[str, Path]:
+    """Path within the package -> file, for all files that are not Python."""
+    files = (path for path in _PACKAGE.rglob("*.*") if path.suffix not in (".py", ".pyc"))
+    return {path.relative_to(_PACKAGE).as_posix(): path for path in files}
 
 
 def _files_of(name: str, beside: Path) -> list[Path]:
-    """The files run by importing a dotted name: a module and the packages above it.
+    """Files that run when a dotted name is imported: a module and its parent packages.
 
-    The package's own `__init__` holds the version alone and is left out, so that a release does
-    not rerun every study.
+    The package's own `__init__` contains only the version and is left out, so that a new release
+    does not rerun every study.
     """
     sibling = beside / f"{name}.py"
     if "." not in name and sibling.is_file() and beside != _PACKAGE:

@@ -1,15 +1,16 @@
-"""Registries: the names that settings may use, and the functions behind them.
+"""Registries: names that settings may use, and the functions that they stand for.
 
-A registry is a dictionary of `Choice`s. It names functions by import path, so that reading it
-imports no torch, and so that a user's own function can take the place of an entry: wherever the
-settings accept a name from a registry, they also accept `module:function`.
+A registry is a dictionary of `Choice`s. It gives functions by import path, so that reading it does
+not import torch. Wherever the settings accept a name from a registry, they also accept a user's own
+`module:function`.
 """
 
+import ast
 import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -51,14 +52,14 @@ def is_import_path(name: str) -> bool:
 
 
 def find(registry: Mapping[str, C], name: str, kind: type[C], what: str) -> C:
-    """The entry of a name, or an entry for a user's own function.
+    """Find the entry of a name, or make one for a user's own function.
 
     Parameters
     ----------
     registry : name -> entry
     name : a name in the registry, or `module:function`
-    kind : class of the entries; made with its defaults for a user's own function
-    what : what the registry holds, for the message, such as "loss"
+    kind : class of the entries; a user's own function gets one with default fields
+    what : kind of the entries, for the message, such as "loss"
 
     Raises
     ------
@@ -73,7 +74,7 @@ def find(registry: Mapping[str, C], name: str, kind: type[C], what: str) -> C:
 
 
 def unknown(what: str, name: str, known: Mapping[str, Any] | list[str]) -> str:
-    """Say that a name is unknown, which one may be meant, and which there are.
+    """Message about an unknown name: the most similar name and all known names.
 
     Examples
     --------
@@ -84,7 +85,7 @@ def unknown(what: str, name: str, known: Mapping[str, Any] | list[str]) -> str:
 
 
 def suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    """Which known name may be meant, and, unless there are many, all known names."""
+    """The most similar known name and, unless there are many, all known names."""
     near = get_close_matches(name, known, n=1)
     if near and len(known) > 20:
         return f"did you mean {near[0]!r}?"
@@ -93,10 +94,10 @@ def suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
 
 
 def load(path: str) -> Any:
-    """Import what an import path names.
+    """Import the object at an import path.
 
-    A user's module is looked for in the working directory, as `python -m` does, and then where
-    Python looks for any module.
+    A user's module is searched first in the working directory, as by `python -m`, and then on
+    Python's search path.
 
     Raises
     ------
@@ -107,13 +108,13 @@ def load(path: str) -> Any:
     _search_working_directory()
     try:
         return getattr(importlib.import_module(module), name)
-    except Exception as error:  # whatever a user's module can raise while it is imported
+    except Exception as error:  # a user's module can raise anything
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"{path} cannot be imported ({why})") from None
 
 
 def source_file(path: str) -> Path:
-    """The Python file that an import path names, found without running it.
+    """Find the Python file of an import path without running it.
 
     Raises
     ------
@@ -134,8 +135,57 @@ def source_file(path: str) -> Path:
     return Path(spec.origin)
 
 
+def import_path_error(path: str) -> str | None:
+    """Say what is wrong with an import path, as far as can be told without running its module.
+
+    Names that a module makes while it runs, such as those of a star import, cannot be told.
+
+    Examples
+    --------
+    >>> import_path_error("deeprecon.errors:Error")
+    "deeprecon.errors:Error: there is no 'Error' in errors.py; did you mean 'InputError'?"
+    """
+    try:
+        file = source_file(path)
+        names = _names_in(file) if file.suffix == ".py" else None
+    except InputError as error:
+        return str(error)
+    except SyntaxError as error:
+        return f"{path}: {file.name}, line {error.lineno}: {error.msg}"
+    name = path.partition(":")[2]
+    if names is None or name in names:
+        return None
+    near = get_close_matches(name, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{path}: there is no {name!r} in {file.name}{hint}"
+
+
+def _names_in(file: Path) -> set[str] | None:
+    """Names that a module may define; None if only running it can tell."""
+    names: set[str] = set()
+    for node in _at_module_level(ast.parse(file.read_bytes(), str(file))):
+        if isinstance(node, _DEFINITIONS):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return None if names & {"*", "__getattr__"} else names
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _at_module_level(node: ast.AST) -> Iterator[ast.AST]:
+    """Parts of a syntax tree, without the bodies of functions and classes."""
+    for part in ast.iter_child_nodes(node):
+        yield part
+        if not isinstance(part, _DEFINITIONS):
+            yield from _at_module_level(part)
+
+
 def _search_working_directory() -> None:
-    """Let a user's modules be imported from where the program was started."""
+    """Put the working directory on Python's search path, for a user's modules."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)

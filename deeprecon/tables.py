@@ -1,4 +1,4 @@
-"""Tables as TSV files: how every stage writes and reads them."""
+"""Read and write tables as TSV files."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,15 +19,15 @@ def write_table(
     digits: int | None = 6,
     missing: str = "",
 ) -> None:
-    """Write a TSV file with a header; it appears whole or not at all.
+    """Write a TSV file with a header, completely or not at all.
 
     Parameters
     ----------
     path : file to write
     rows : DataFrame, or one mapping for each row
-    digits : significant digits of numbers that are not whole; None: as many as it takes to read
-        the same number back, for tables that later stages calculate with
-    missing : text for values that are missing, such as BIDS's "n/a"
+    digits : significant digits of floating-point numbers; None: as many as needed to read the same
+        number back, for tables that later stages compute with
+    missing : text for missing values, such as "n/a" in BIDS
     """
     table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     form = None if digits is None else f"%.{digits}g"
@@ -43,8 +43,8 @@ def read_table(
     Parameters
     ----------
     path : file to read
-    text : columns that stay text, letter for letter, where they are present (an empty cell is
-        missing); True: all columns, and an empty cell is the empty text
+    text : columns to read as text, if present; an empty cell is a missing value. True: all columns;
+        an empty cell is an empty string
     columns : columns that the table must have
 
     Raises
@@ -68,13 +68,13 @@ def read_table(
 
 
 def read_tables(paths: Iterable[Path], columns: Sequence[str] = (), **how: Any) -> pd.DataFrame:
-    """Rows of several tables, one after the other; only `columns` if there is no table.
+    """Concatenate several tables.
 
     Parameters
     ----------
     paths : files
-    columns : of the empty table
-    how : as for `read_table`
+    columns : columns of the result if there are no files
+    how : see `read_table`
     """
     tables = [read_table(path, **how) for path in paths]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(columns))

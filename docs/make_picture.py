@@ -1,6 +1,6 @@
 """Make docs/demo.png from a finished demo: `make demo`, then `make picture`.
 
-Shapes and letters only: the photographs belong to their authors and are not copied here.
+It shows only shapes and letters, because the photographs are copyrighted.
 """
 
 from pathlib import Path
@@ -16,8 +16,8 @@ SETS = ("shapes", "letters")
 N_SHOWN, SEED = 12, 0
 
 
-def pictures(source: str) -> np.ndarray:
-    """All presented ("stimuli") or reconstructed images of the sets above, (50, 64, 64, 3)."""
+def images(source: str) -> np.ndarray:
+    """All presented ("stimuli") or reconstructed images of the two sets, (50, 64, 64, 3)."""
     parts = []
     for name in SETS:
         table = read_stimuli(RESULTS / "stimuli" / f"{name}.tsv")
@@ -30,12 +30,12 @@ def pictures(source: str) -> np.ndarray:
 
 def main() -> None:
     """Write docs/demo.png."""
-    presented = pictures("stimuli")
+    presented = images("stimuli")
     rng = np.random.default_rng(SEED)
     shown = np.sort(rng.choice(len(presented), N_SHOWN, replace=False))
     rows = [
-        ("from simulated fMRI", pictures("recon/sub-01/VC/all_layers")[shown]),
-        ("control: labels permuted", pictures("recon/sub-01/VC/permuted_labels")[shown]),
+        ("from simulated fMRI", images("recon/sub-01/VC/all_layers")[shown]),
+        ("control: labels permuted", images("recon/sub-01/VC/permuted_labels")[shown]),
     ]
     title = f"{N_SHOWN} of {len(presented)} shapes and letters, drawn at random (seed {SEED})"
     gallery(presented[shown], rows, title).save("docs/demo.png", optimize=True)

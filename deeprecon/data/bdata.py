@@ -1,15 +1,17 @@
-"""BData, the lab's table of samples: voxels and labels side by side, in one HDF5 file.
+"""BData, the table of samples of the Kamitani lab: voxels and labels in one HDF5 file.
 
-Layout (bdpy, github.com/KamitaniLab/bdpy): `dataset` (n_samples, n_columns); `metadata/key`,
-`metadata/description` (n_keys,) and `metadata/value` (n_keys, n_columns), where 1 marks the
-columns that belong to a key, any other number is a value of a column (such as voxel_x) and NaN
-stands for neither; `vmap/<key>/<value>` holds the names of a label column's numbers. The header
-that bdpy writes (paths and source code of the caller) is left out; bdpy does not need it.
+Layout (bdpy, github.com/KamitaniLab/bdpy):
+
+- `dataset` (n_samples, n_columns)
+- `metadata/key` and `metadata/description` (n_keys,)
+- `metadata/value` (n_keys, n_columns): 1 marks the columns that belong to a key; other numbers are
+  values of a column (such as voxel_x); NaN is neither
+- `vmap/<key>/<value>`: names of the numbers in a label column
+
+The header of bdpy (paths and source code of the caller) is not written, and bdpy does not need it.
 """
 
-import difflib
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from deeprecon.data.selection import OPERATIONS, Mask
+from deeprecon.data.bdata_selection import find_key, select_columns
 from deeprecon.errors import InputError
 from deeprecon.hdf5 import reading, writing
 
@@ -29,7 +31,7 @@ _OLD_SPELLINGS = {"dataset": ("dataset", "dataSet"), "metadata": ("metadata", "m
 
 @dataclass(frozen=True)
 class MetaRow:
-    """One key: what it is, and its value for every column (NaN: not applicable)."""
+    """Description of one key, and its value for every column (NaN: not applicable)."""
 
     description: str
     value: Array  # (n_columns,)
@@ -37,7 +39,7 @@ class MetaRow:
 
 @dataclass
 class BData:
-    """Samples with the description of their columns.
+    """Samples and the metadata of their columns.
 
     Attributes
     ----------
@@ -71,19 +73,20 @@ class BData:
         rois: Mapping[str, NDArray[np.bool_]],
         positions: Mapping[str, NDArray[np.floating]] | None = None,
     ) -> "BData":
-        """Put voxels, label columns, ROI flags and positions together.
+        """Combine voxels, label columns, ROI flags and positions.
 
         Parameters
         ----------
         voxels : (n_samples, n_voxels)
-        labels : key -> n_samples strings (numbered from 1 in order of appearance) or numbers
+        labels : key -> n_samples numbers, or strings, which are numbered from 1 in order of
+            appearance
         rois : key -> (n_voxels,) bool
         positions : key (such as voxel_x) -> (n_voxels,) values
 
         Raises
         ------
         InputError
-            If lengths disagree, a key is given twice or the labels are not strings or numbers.
+            If lengths disagree, a key occurs twice, or labels are neither strings nor numbers.
         """
         n_samples, n_voxels = voxels.shape
         positions = positions or {}
@@ -112,8 +115,8 @@ class BData:
         on_voxels = slice(0, n_voxels)
         metadata = {VOXELS: row("1 = voxel value", on_voxels, 1.0)}
         for i, key in enumerate(labels):
-            place = slice(n_voxels + i, n_voxels + i + 1)
-            metadata[key] = row(f"1 = {key}", place, 1.0)
+            own = slice(n_voxels + i, n_voxels + i + 1)
+            metadata[key] = row(f"1 = {key}", own, 1.0)
         for key, mask in rois.items():
             flags = np.where(np.asarray(mask, bool), 1.0, np.nan)
             metadata[key] = row(f"1 = voxel in {key}", on_voxels, flags)
@@ -122,111 +125,45 @@ class BData:
         return cls(dataset, metadata, vmap)
 
     def columns(self, expression: str) -> NDArray[np.bool_]:
-        """Which columns an expression selects, (n_columns,).
+        """Select columns by an expression, (n_columns,) bool.
 
-        - `KEY`, `KEY = 1` : columns that belong to a key; `*` and `?` stand for any characters and
-          any character, and the key may stand in quotes
+        - `KEY`, `KEY = 1` : columns that belong to a key; `*` matches any characters, `?` a single
+          one, and keys may be quoted
         - `KEY = 0` : all other columns
-        - `KEY = -4.5` : columns where a key that is no flag (such as voxel_x) has this value
-        - `+` or `|` (either), `&` (both), `-` (without), from left to right, and parentheses
-        - `KEY top 500` : columns with the largest values of a key, the first of equal ones; columns
-          without a value (NaN) are never among them
-        - `KEY top 500 @ CONDITION` : the same within a condition, which ends where the expression
-          or its parenthesis ends
+        - `KEY = -4.5` : columns with this value, for keys that are not flags (such as voxel_x)
+        - `+` or `|` (or), `&` (and), `-` (and not), from left to right, and parentheses
+        - `KEY top 500` : columns with the largest values of a key; the first ones win ties, and
+          columns without a value (NaN) are never selected
+        - `KEY top 500 @ CONDITION` : the same within a condition, which extends to the end of the
+          expression or parenthesis
 
-        Flags select what they select in bdpy 0.26, with one exception: there, `)` also ends what
-        stands before its `(`. bdpy knows no values but 0 and 1 and cannot read `top`, which is
-        spelt here as in BrainDecoderToolbox2.
+        Flags select the same columns as in bdpy 0.26, except that in bdpy `)` also ends the
+        expression before its `(`. bdpy knows only the values 0 and 1 and does not read `top`,
+        which is written as in BrainDecoderToolbox2.
 
         Raises
         ------
         InputError
-            If a key is unknown or the expression cannot be read.
+            If a key is unknown or the expression is invalid.
         """
-        tokens = re.findall(r"\"[^\"]*\"|'[^']*'|[^\s=|&+\-@()\"']+|\S", expression)
-        where = f"selection {expression!r}"
-        selected = self._combined(tokens, where)
-        if tokens:
-            raise InputError(f"{where}: found {tokens[0]!r}, expected an operator")
-        return selected
-
-    def _combined(self, tokens: list[str], where: str) -> Mask:
-        """Operands and operators from left to right, up to a token that is no operator."""
-        selected = self._operand(tokens, where)
-        while tokens and tokens[0] in OPERATIONS:
-            operation = OPERATIONS[tokens.pop(0)]
-            selected = operation(selected, self._operand(tokens, where))
-        return selected
-
-    def _operand(self, tokens: list[str], where: str) -> Mask:
-        """A key or an expression in parentheses, with `= value`, or a key with `top n`."""
-        token = tokens.pop(0) if tokens else "the end"
-        if token == "(":
-            rows = self._combined(tokens, where)[None].astype(np.float64)
-            if not tokens or tokens.pop(0) != ")":
-                raise InputError(f"{where}: a parenthesis is not closed")
-        elif token in ("the end", "top") or token in "=|&+-@)\"'":
-            raise InputError(f"{where}: found {token!r}, expected a key")
-        elif tokens[:1] == ["top"]:
-            tokens.pop(0)
-            return self._top(token, tokens, where)
-        else:
-            rows = self._rows(token, where)
-        while tokens[:1] == ["="]:
-            tokens.pop(0)
-            rows = _equal(rows, _number(tokens, where))[None].astype(np.float64)
-        return _equal(rows, 1.0)
-
-    def _rows(self, token: str, where: str) -> Array:
-        """The values of a key, or of all keys that a wildcard stands for, (n_keys, n_columns)."""
-        key = token.strip("\"'")
-        if not set(key) & set("*?"):
-            return self._row(key).value[None]
-        pattern = re.escape(key).replace(r"\*", ".*").replace(r"\?", ".")
-        keys = [known for known in self.metadata if re.fullmatch(pattern, known)]
-        if not keys:
-            raise InputError(f"{where}: no key is like {key!r}")
-        return np.stack([self._row(known).value for known in keys])
-
-    def _top(self, key: str, tokens: list[str], where: str) -> Mask:
-        """The columns with the largest values of a key, after `KEY top`."""
-        number = tokens.pop(0) if tokens else "the end"
-        if not number.isdecimal() or int(number) == 0:
-            raise InputError(f"{where}: found {number!r} after 'top', expected a number of columns")
-        values = self._row(key.strip("\"'")).value
-        candidates = ~np.isnan(values)
-        if tokens[:1] == ["@"]:
-            tokens.pop(0)
-            candidates &= self._combined(tokens, where)
-        places = np.flatnonzero(candidates)
-        best = places[np.argsort(-values[places], kind="stable")[: int(number)]]
-        selected = np.zeros(len(values), bool)
-        selected[best] = True
-        return selected
-
-    def _row(self, key: str) -> MetaRow:
-        """The metadata of a key, or an InputError with the nearest known ones."""
-        if key not in self.metadata:
-            near = difflib.get_close_matches(key, self.metadata, n=3) or list(self.metadata)
-            raise InputError(f"unknown key {key!r}; nearest: {', '.join(near)}")
-        return self.metadata[key]
+        return select_columns(expression, {key: row.value for key, row in self.metadata.items()})
 
     def select(self, expression: str) -> Array:
-        """The columns that an expression selects, (n_samples, n_selected): see `columns`."""
+        """Values of the selected columns, (n_samples, n_selected), see `columns`."""
         return self.dataset[:, self.columns(expression)]
 
     def get(self, key: str) -> Array:
-        """The column of a key, (n_samples,), or its columns, (n_samples, n)."""
-        found = self.dataset[:, self._row(key).value == 1.0]
+        """Values of the column of a key, (n_samples,), or of its n columns, (n_samples, n)."""
+        found = self.dataset[:, find_key(self.metadata, key).value == 1.0]
         return found[:, 0] if found.shape[1] == 1 else found
 
     def labels(self, key: str) -> list[str]:
-        """The names of a label column's numbers, for every sample.
+        """Name of each sample in a label column; "n/a" for NaN.
 
         Raises
         ------
         InputError
-            If the key has no names, or a number has none.
+            If the key has no names, or a number has no name.
         """
         column = self.get(key)
         if key not in self.vmap:
@@ -238,43 +175,25 @@ class BData:
         return ["n/a" if np.isnan(value) else names[value] for value in column]
 
     def value(self, key: str, where: str = VOXELS) -> Array:
-        """What a key says of the columns of another, such as voxel_x of VoxelData: (n,)."""
-        return self._row(key).value[self._row(where).value == 1.0]
-
-
-def _equal(rows: Array, wanted: float) -> Mask:
-    """Columns where a row has a value; flags have 1 where they are set and 0 anywhere else."""
-    if np.isin(rows[~np.isnan(rows)], (0.0, 1.0)).all():
-        return np.asarray((rows == 1.0).any(axis=0) == wanted)
-    return np.asarray((rows == wanted).any(axis=0))
-
-
-def _number(tokens: list[str], where: str) -> float:
-    """The value after `=`."""
-    token = tokens.pop(0) if tokens else "the end"
-    if token in ("-", "+") and tokens:
-        token += tokens.pop(0)
-    try:
-        return float(token)
-    except ValueError:
-        raise InputError(f"{where}: found {token!r} after '=', expected a number") from None
+        """Values of a key at the columns of another, such as voxel_x of VoxelData, (n,)."""
+        return find_key(self.metadata, key).value[find_key(self.metadata, where).value == 1.0]
 
 
 def _check_keys(keys: Sequence[str]) -> None:
-    """Refuse keys that are there twice, or that HDF5 would take as a path."""
+    """Refuse keys that occur twice, or that HDF5 would interpret as a path."""
     for key in keys:
         if keys.count(key) > 1:
-            raise InputError(f"key {key!r} is there {keys.count(key)} times")
+            raise InputError(f"key {key!r} occurs {keys.count(key)} times")
         if "/" in key:
-            raise InputError(f"key {key!r}: no '/' can stand in a key")
+            raise InputError(f"key {key!r}: a key cannot contain '/'")
 
 
 def _numbered(
     key: str, names: Sequence[str] | NDArray[np.generic]
 ) -> tuple[Array, dict[float, str]]:
-    """Numbers for names, from 1 in order of appearance, and the names of the numbers.
+    """Number names from 1 in order of appearance; returns numbers and the names of the numbers.
 
-    An array of strings comes here too: as numbers its ids would lose their zeros.
+    Arrays of strings are numbered too, because as numbers their ids would lose their zeros.
     """
     for name in names:
         if not isinstance(name, str):
@@ -293,7 +212,7 @@ def write_bdata(
     ----------
     path : HDF5 file
     bdata : BData
-    attributes : of the file, such as `provenance.stamp`
+    attributes : attributes of the file, such as those of `provenance.stamp`
     """
     text = h5py.string_dtype()
     with writing(path, track_order=True) as file:
@@ -314,26 +233,26 @@ def write_bdata(
 
 
 def read_bdata(path: str | os.PathLike[str]) -> BData:
-    """Read a BData file, in the present or the old spelling (dataSet, metaData).
+    """Read a BData file, in the current or the old spelling (dataSet, metaData).
 
     Raises
     ------
     InputError
-        If the file is no HDF5 file or damaged, or a part of it is missing, or of the wrong type
-        or shape.
+        If the file is not an HDF5 file or damaged, or if a part is missing or has the wrong type or
+        shape.
     """
     with reading(path, "BData") as file:
         return _bdata(path, file)
 
 
 def read_keys(path: str | os.PathLike[str]) -> list[str]:
-    """The keys of a BData file, without reading its samples; errors as of `read_bdata`."""
+    """Read the keys of a BData file but not its samples; errors as for `read_bdata`."""
     with reading(path, "BData") as file:
         return _texts(_field(path, _part(path, file, "metadata"), "key")[:])
 
 
 def _bdata(path: str | os.PathLike[str], file: h5py.File) -> BData:
-    """The content of an open file."""
+    """Read the content of an open file."""
     dataset = np.asarray(_part(path, file, "dataset"), np.float64)
     group = _part(path, file, "metadata")
     keys = _texts(_field(path, group, "key")[:])
@@ -355,7 +274,7 @@ def _bdata(path: str | os.PathLike[str], file: h5py.File) -> BData:
 
 
 def _names(path: str | os.PathLike[str], key: str, names: h5py.Group) -> dict[float, str]:
-    """The names of a label column's numbers."""
+    """Read the names of the numbers in a label column."""
     try:
         return {float(number): _texts([name[()]])[0] for number, name in names.items()}
     except (ValueError, TypeError, AttributeError) as error:
@@ -363,7 +282,7 @@ def _names(path: str | os.PathLike[str], key: str, names: h5py.Group) -> dict[fl
 
 
 def _part(path: str | os.PathLike[str], file: h5py.File, name: str) -> h5py.Dataset | h5py.Group:
-    """A dataset or group by its present or its old name."""
+    """Find a dataset or group by its current or old name."""
     for spelling in _OLD_SPELLINGS[name]:
         if spelling in file:
             return file[spelling]
@@ -371,12 +290,12 @@ def _part(path: str | os.PathLike[str], file: h5py.File, name: str) -> h5py.Data
 
 
 def _field(path: str | os.PathLike[str], metadata: h5py.Group, name: str) -> h5py.Dataset:
-    """A part of the metadata."""
+    """Find a part of the metadata."""
     if name not in metadata:
         raise InputError(f"{path}: no metadata/{name}")
     return metadata[name]
 
 
 def _texts(values: Sequence[object]) -> list[str]:
-    """HDF5 strings, which h5py gives as bytes, as text."""
+    """Convert HDF5 strings, which h5py returns as bytes, to text."""
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]

@@ -1,4 +1,4 @@
-"""Files that the project needs from elsewhere: one table of them, and one way to fetch them."""
+"""Download the external files listed in `downloads.tsv`."""
 
 import csv
 import hashlib
@@ -10,17 +10,17 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from deeprecon import package_data
 from deeprecon.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
-_LINE_EVERY = 5.0  # s
-_PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP: worth another try
+_LOG_INTERVAL = 5.0  # s
+_TEMPORARY = {408, 425, 429, 500, 502, 503, 504}  # HTTP status codes
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Download:
 
     Attributes
     ----------
-    name : by which settings and rules ask for it
-    file : name under which it is kept
-    url : where it is
-    bytes : its size, if known
-    md5, sha256 : hexadecimal, if known; of SHA-256 the first 8 digits or more
-    licence, source, purpose : for people
+    name : name in settings and rules
+    file : name of the local file
+    url : address
+    bytes : size, if known
+    md5, sha256 : hexadecimal digits, if known; at least the first 8 of SHA-256
+    licence, source, purpose : information for people
     """
 
     name: str
@@ -50,9 +50,8 @@ class Download:
 
 @cache
 def downloads() -> dict[str, Download]:
-    """The table, by name."""
-    table = files("deeprecon.data").joinpath("downloads.tsv")
-    with table.open(encoding="utf-8") as lines:
+    """Read the table of downloads, name -> row."""
+    with package_data.path("data/downloads.tsv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     return {row["name"]: _row(row) for row in rows}
 
@@ -63,7 +62,7 @@ def _row(row: dict[str, str]) -> Download:
 
 
 def digests(path: str | os.PathLike[str]) -> tuple[str, str]:
-    """MD5 and SHA-256 of a file, hexadecimal."""
+    """MD5 and SHA-256 of a file as hexadecimal digits."""
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     with Path(path).open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -80,27 +79,29 @@ def fetch(
     wait: float = 1.0,
     timeout: float = 60.0,
 ) -> None:
-    """Download a file, unless it is there; it appears when it is complete and its hash right.
+    """Download a file unless it exists; it appears once it is complete and its hash is right.
 
-    What was received of it before lies in `<path>.part` and is not asked for again.
+    An interrupted download is kept in `<path>.part` and resumed.
 
     Parameters
     ----------
-    item : what
-    path : where to
-    retries : after what may pass: lost connections, busy servers, files cut short
-    wait : seconds before the first of them, each time twice as long
-    timeout : seconds without an answer
+    item : file to download
+    path : local path
+    retries : number of retries after temporary failures: lost connections, busy servers, truncated
+        files
+    wait : time before the first retry, s; it doubles with each retry
+    timeout : time to wait for an answer, s
 
     Raises
     ------
     InputError
-        If the file is not there, does not come after all tries, or is another than expected.
+        If the file does not exist, cannot be downloaded after all retries, or is not the expected
+        one.
     """
     if item.md5 is None and item.sha256 is None and item.bytes is None:
         raise InputError(f"{item.name}: neither a hash nor a size is known of {item.url}")
     path = Path(path)
-    if path.is_file() and _mistake(item, path) is None:
+    if path.is_file() and _mismatch(item, path) is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
@@ -109,20 +110,20 @@ def fetch(
         try:
             _receive(item, part, timeout)
             break
-        except _Passing as error:
+        except _Temporary as error:
             if attempt == retries:
                 raise InputError(f"{item.url}: {error}, {retries + 1} times") from None
             pause = error.after if error.after is not None else wait * 2**attempt
             logger.info("%s: %s; again in %.0f s", item.url, error, pause)
             time.sleep(pause)
-    if mistake := _mistake(item, part):
+    if mismatch := _mismatch(item, part):
         part.unlink()
-        raise InputError(f"{item.url}: {mistake}")
+        raise InputError(f"{item.url}: {mismatch}")
     part.replace(path)
 
 
-class _Passing(Exception):
-    """A failure that may pass; `after` so many seconds, if the server says so."""
+class _Temporary(Exception):
+    """A temporary failure; `after` is the delay in s that the server asks for, if any."""
 
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
@@ -130,53 +131,53 @@ class _Passing(Exception):
 
 
 def _receive(item: Download, part: Path, timeout: float) -> None:
-    """Add to `part` what it lacks."""
+    """Download the rest of a file to `part`."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(item.url, headers={"User-Agent": "deeprecon"})
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:
-            if have and response.status != 206:  # the server sends all of it
+            if have and response.status != 206:  # the server sends the whole file
                 have = 0
             length = response.headers.get("Content-Length")
             total = have + int(length) if length else item.bytes
             with part.open("ab" if have else "wb") as file:
                 _copy(response, file, part.name, have, total)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing beyond what is here: the hash will tell
+        if error.code == 416:  # the file is complete already; the hash is checked later
             return
-        if error.code not in _PASSING:
+        if error.code not in _TEMPORARY:
             raise InputError(f"{item.url}: {error.code} {error.reason}") from None
         after = error.headers.get("Retry-After", "")
-        raise _Passing(
+        raise _Temporary(
             f"{error.code} {error.reason}", float(after) if after.isdigit() else None
         ) from None
     except urllib.error.URLError as error:
-        raise _Passing(str(error.reason)) from None
+        raise _Temporary(str(error.reason)) from None
     except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        raise _Passing(f"{type(error).__name__} {error}".strip()) from None
+        raise _Temporary(f"{type(error).__name__} {error}".strip()) from None
 
 
 def _copy(response: Any, file: Any, name: str, have: int, total: int | None) -> None:
-    """Write what comes, with a line every few seconds."""
+    """Write the data received, and log progress every few seconds."""
     begun = shown = time.monotonic()
     received = have
     while chunk := response.read(_CHUNK):
         file.write(chunk)
         received += len(chunk)
         now = time.monotonic()
-        if now - shown > _LINE_EVERY:
+        if now - shown > _LOG_INTERVAL:
             shown, rate = now, (received - have) / (now - begun)
             left = f", {(total - received) / rate:.0f} s left" if total else ""
             share = f" ({received / total:.0%})" if total else ""
             logger.info("%s: %.0f MB%s, %.1f MB/s%s", name, received / 1e6, share, rate / 1e6, left)
     if total is not None and received < total:
-        raise _Passing(f"ended after {received} of {total} bytes")
+        raise _Temporary(f"ended after {received} of {total} bytes")
 
 
-def _mistake(item: Download, path: Path) -> str | None:
-    """In what a file differs from what is expected."""
+def _mismatch(item: Download, path: Path) -> str | None:
+    """Say how a file differs from the expected one, or return None."""
     size = path.stat().st_size
     if item.bytes is not None and size != item.bytes:
         return f"{size} bytes, expected {item.bytes}"

@@ -1,10 +1,9 @@
-"""Event tables of runs: read and check them, and pick the blocks that become samples.
+"""Events of runs: read and check them, and select the blocks that become samples.
 
-Stimulus ids are strings from end to end: as numbers, 3767745.000109 and 1621127.019020 would lose
-the zeros that make them match.
+Stimulus ids stay strings throughout. As numbers, ids such as 1621127.019020 would lose their
+trailing zeros and match no stimulus any more.
 """
 
-import csv
 import logging
 import os
 import re
@@ -14,50 +13,50 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from deeprecon.data.ds001506 import imagined_target
-from deeprecon.errors import InputError, about
+from deeprecon.data.tsv import read_tsv
+from deeprecon.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 REQUIRED = ("onset", "duration", "event_type")
 MISSING = ("n/a", "")
-# ds001506 itself has one: 'on/a' in sub-01's first letter run.
+# ds001506 itself has one of them: 'on/a' in the first letter run of sub-01.
 MISSPELT = ("on/a", "n/a", "na", "nan", "#n/a", "none", "null")
 MAX_EVENT_TYPE = 2**31
-INITIAL_REST = -1
+INITIAL_REST = -1  # event_type
 IMAGERY_REST = 4
 IMAGERY_LABELS = ("category_index", "corrected")
-TOLERANCE = 1e-3  # s
+TOLERANCE = 1e-3  # s, because onsets are often rounded to ms
 SLACK = 30.0  # s
 
 
 def read_events(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read the events of one run.
 
-    Rests have an event_type below 0, and no stimulus. Imagery runs of ds001506 (those with the
-    column trial_no) end with a rest of type -2, where its README says 4; both are taken.
+    Rests have a negative event_type and no stimulus. Imagery runs of ds001506 (those with the
+    column trial_no) end with a rest of type -2, where its README says 4; both are accepted.
 
     Parameters
     ----------
     path : TSV file with the columns onset (s), duration (s) and event_type, and stimulus_id or, in
-        imagery runs, category_index; other columns, a byte order mark and Windows line ends are
-        taken
+        imagery runs, category_index; other columns, a byte order mark and Windows line endings are
+        accepted
 
     Returns
     -------
     DataFrame
-        onset and duration as float, event_type as int, everything else as the strings that stand
-        in the file, missing values (n/a) as NaN. A misspelt n/a in place of the stimulus of a
-        rest, such as "on/a" or "NaN", is read as missing, with a warning.
+        onset and duration as float, event_type as int, all other columns as the strings in the
+        file, missing values (n/a) as NaN. If the stimulus of a rest is a misspelt n/a, such as
+        "on/a" or "NaN", it is read as missing, with a warning.
 
     Raises
     ------
     InputError
-        If the file is missing, empty or not UTF-8, a column is missing or there twice, a row has
-        more or fewer values than the header, a number cannot be read, rows are out of order or
-        overlap, a duration is negative, a stimulus block has no stimulus or a rest has one.
+        If the file is missing, empty or not UTF-8; a column is missing or occurs twice; a row has
+        more or fewer values than the header; a number cannot be read; rows are out of order or
+        overlap; a duration is negative; a stimulus block has no stimulus or a rest has one.
     """
     table = read_tsv(path)
     for column in REQUIRED:
@@ -73,46 +72,13 @@ def read_events(path: str | os.PathLike[str]) -> pd.DataFrame:
     return _check_stimuli(path, events)
 
 
-def read_tsv(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """A table as it stands in a TSV file, all strings.
-
-    What pandas would fill, rename or join is refused, so that row i of the table is line i + 2 of
-    the file. Empty lines at its end are left out.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read, is empty, a row has more or fewer values than the header, or a
-        column is there twice.
-    """
-    try:
-        with Path(path).open(encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file, delimiter="\t"))
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a readable TSV file ({error})") from None
-    while rows and not rows[-1]:
-        rows.pop()
-    if not rows:
-        raise InputError(f"{path}: not a readable TSV file (it is empty)")
-    names = rows[0]
-    for i, row in enumerate(rows, start=1):
-        if any("\n" in value for value in row):
-            raise InputError(f"{path}: row {i}: a quotation mark joins it to the next row")
-        if len(row) != len(names):
-            raise InputError(f"{path}: row {i}: {len(row)} values for {len(names)} columns")
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise InputError(f"{path}: column {twice[0]!r} is there {names.count(twice[0])} times")
-    return pd.DataFrame(rows[1:], columns=names, dtype=str)
-
-
 def _names(table: pd.DataFrame) -> str:
-    """The columns of a table, for messages, with control characters escaped."""
+    """Column names for messages, with control characters escaped."""
     return ", ".join(map(repr, table.columns))
 
 
 def _numbers(path: str | os.PathLike[str], column: pd.Series) -> pd.Series:
-    """A column as numbers, or an InputError that names the first row that is none."""
+    """Convert a column to numbers; an InputError names the first row that is not a number."""
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
     bad = ~np.isfinite(numbers)
     if column.name == "event_type":
@@ -144,7 +110,7 @@ def _check_times(path: str | os.PathLike[str], events: pd.DataFrame) -> None:
 
 
 def _check_stimuli(path: str | os.PathLike[str], events: pd.DataFrame) -> pd.DataFrame:
-    """Empty misspelt missing stimuli; refuse blocks without a stimulus and rests with one."""
+    """Set misspelt missing stimuli to NaN; refuse blocks without a stimulus and rests with one."""
     imagery = "trial_no" in events
     column = "category_index" if imagery else "stimulus_id"
     if column not in events:
@@ -159,7 +125,7 @@ def _check_stimuli(path: str | os.PathLike[str], events: pd.DataFrame) -> pd.Dat
     events.loc[misspelt, column] = np.nan
     stray = rest & events[column].notna()
     if stray.any():
-        # Not forgiven: a stimulus block whose event_type is wrong would be lost without a word.
+        # Refused, because a stimulus block with a wrong event_type would be lost silently.
         row = int(np.flatnonzero(stray)[0])
         raise InputError(
             f"{path}: row {row + 2}: {column} is {events[column].iloc[row]!r} in a rest block "
@@ -210,17 +176,18 @@ def trials(
 ) -> pd.DataFrame:
     """The blocks of a run that become samples.
 
-    In ds001506, of a perception run the stimulus blocks (event_type 1), without rests and one-back
-    repetitions (2); of an imagery run (it has the column trial_no) the imagery periods
-    (event_type 2), without cue, evaluation and rest. What was imagined is named by category_index:
-    the data set's category_name and category_id are those of another list, see `data.ds001506`.
+    In ds001506, these are the stimulus blocks of a perception run (event_type 1), without rests
+    and one-back repetitions (event_type 2), and the imagery periods of an imagery run (event_type
+    2; the run has the column trial_no), without cue, evaluation and rest. The imagined target is
+    identified by category_index, because category_name and category_id come from another list,
+    see `data.ds001506`.
 
     Parameters
     ----------
-    events : from `read_events`
+    events : table from `read_events`
     design : name in `DESIGNS`
-    imagery_labels : what the stimulus_id of an imagery run is: "category_index", that number ("7",
-        also where the file says 7.0), or "corrected", the target's name in `ds001506.IMAGINED`
+    imagery_labels : source of the stimulus_id in an imagery run: "category_index" takes that
+        number ("7", also where the file says 7.0), "corrected" the name in `ds001506.IMAGINED`
 
     Returns
     -------
@@ -231,7 +198,7 @@ def trials(
     ------
     InputError
         If the design or the kind of labels is unknown, the run has no such block, an evaluation is
-        no number, or a category_index to be corrected is not one of 1 to 26.
+        not a number, or a category_index to be corrected is not between 1 and 26.
     """
     if design not in DESIGNS:
         raise InputError(f"unknown design {design!r}; known: {', '.join(DESIGNS)}")
@@ -246,60 +213,8 @@ def trials(
     return blocks[["onset", "duration", "stimulus_id", "block", "vividness"]]
 
 
-def run_blocks(
-    path: str | os.PathLike[str],
-    known: Iterable[str],
-    imagery_labels: str,
-    length: tuple[int, float] | None,
-) -> pd.DataFrame:
-    """The blocks of a run that become samples, checked as far as that goes without its scan.
-
-    Parameters
-    ----------
-    path : events file
-    known : stimulus ids of the table of its set
-    imagery_labels : see `trials`
-    length : volumes of the run and its repetition time in s, if they are known
-
-    Returns
-    -------
-    DataFrame
-        As of `trials`.
-
-    Raises
-    ------
-    InputError
-        As of `read_events`, `trials`, `check_known`, `check_against_scan`; it names the file.
-    """
-    events = read_events(path)
-    if length is not None:
-        check_against_scan(events, *length, Path(path))
-    with about(path):
-        blocks = trials(events, imagery_labels=imagery_labels)
-    check_known(blocks["stimulus_id"].astype(str), known, Path(path))
-    return blocks
-
-
-def repetitions(samples: pd.DataFrame) -> NDArray[np.float64]:
-    """How often the stimulus of each sample has been shown so far, from 1.
-
-    Parameters
-    ----------
-    samples : columns set, stimulus_id, run, block, in the order of the study; samples of one
-        block, such as its volumes, are one repetition
-
-    Returns
-    -------
-    (n_samples,) float64 array
-    """
-    shown = samples.drop_duplicates(["run", "block"])
-    count = shown.groupby(["set", "stimulus_id"]).cumcount() + 1
-    counts = samples[["run", "block"]].merge(shown.assign(count=count), on=["run", "block"])
-    return np.asarray(counts["count"], np.float64)
-
-
 def initial_rest(events: pd.DataFrame) -> float:
-    """End of the rest at the start of a run, s: the baseline of percent signal change.
+    """End (s) of the rest at the start of a run, which is the baseline of percent signal change.
 
     Raises
     ------
@@ -318,10 +233,17 @@ def initial_rest(events: pd.DataFrame) -> float:
 def check_against_scan(
     events: pd.DataFrame, n_volumes: int, repetition_time: float, name: str | Path
 ) -> None:
-    """Refuse events that end after the scan; warn of a scan much longer than they are.
+    """Refuse events that end after the scan, and warn if the scan is much longer.
 
-    In ds001506 both end together. Elsewhere scanners may run on: up to 30 s (`SLACK`) pass without
-    a word, more is logged as a warning, because then events and scan may not belong together.
+    In ds001506, events and scan end together. Other scanners may run on after the last event. A
+    difference of more than 30 s (`SLACK`) is logged as a warning, because events and scan may then
+    belong to different runs.
+
+    Parameters
+    ----------
+    events : table from `read_events`
+    n_volumes, repetition_time : length of the scan; s
+    name : run, for messages
 
     Raises
     ------
@@ -341,25 +263,25 @@ def check_against_scan(
 
 
 def check_known(ids: Iterable[str], table_ids: Iterable[str], name: str | Path) -> None:
-    """Refuse stimuli that a table does not have.
+    """Refuse stimuli that are not in a table.
 
     Parameters
     ----------
-    ids : stimulus ids that were shown
-    table_ids : those of the table
-    name : file that shows them, named in the message
+    ids : ids of the stimuli that were shown
+    table_ids : ids in the table
+    name : file in which they were shown, for the message
 
     Raises
     ------
     InputError
-        It names the file, the first unknown id, and known ones that are like it.
+        It names the file, the first unknown id, and similar ids of the table.
     """
     known = dict.fromkeys(table_ids)
     unknown = next((key for key in ids if key not in known), None)
     if unknown is None:
         return
     near = get_close_matches(unknown, known, n=3)
-    likeness = "near it" if near else "such as"
+    likeness = "similar:" if near else "such as"
     named = ", ".join(map(repr, near or list(known)[:3]))
     raise InputError(
         f"{name}: unknown stimulus {unknown!r}; the table has {len(known)}, {likeness} {named}"

@@ -1,6 +1,6 @@
-"""Derivatives of fMRIPrep: find the files of a run, and the command that makes them.
+"""Derivatives of fMRIPrep: find the files of a run, and build the command that runs fMRIPrep.
 
-File names and options are those of fMRIPrep's documentation (fmriprep.org, outputs and usage).
+File names and options follow the documentation of fMRIPrep (fmriprep.org, outputs and usage).
 """
 
 import os
@@ -11,25 +11,23 @@ from pathlib import Path
 
 from deeprecon.data.bids import (
     BoldRun,
-    check_repetition_time,
     entities,
     find_images,
     only_image,
-    read_json,
-    sidecar_value,
     subject_folder,
 )
+from deeprecon.data.sidecars import check_repetition_time, read_json, sidecar_value
 from deeprecon.errors import InputError
 
 # Entities that fMRIPrep adds to the name of the raw run.
 _ADDED = ("space", "cohort", "res", "den", "desc", "suffix")
-# In order of preference; the second is that of old versions.
+# In order of preference; old versions use the second.
 _CONFOUNDS = ("timeseries", "regressors")
 
 
 @dataclass(frozen=True)
 class FmriprepRun:
-    """What fMRIPrep has made of one run, in one space."""
+    """Files of fMRIPrep for one run in one space."""
 
     bold: Path
     mask: Path | None  # of the brain
@@ -38,7 +36,7 @@ class FmriprepRun:
 
 
 def _raw_entities(path: Path) -> dict[str, str] | None:
-    """Entities of a file that are those of its raw run; run-1 is run-01."""
+    """Entities of a file that it shares with its raw run; run-1 and run-01 are the same."""
     found = entities(path.name)
     if found is None:
         return None
@@ -49,20 +47,20 @@ def _raw_entities(path: Path) -> dict[str, str] | None:
 
 
 def find_derivatives(root: str | os.PathLike[str], run: BoldRun, space: str = "T1w") -> FmriprepRun:
-    """The derivatives of a raw run.
+    """Find the derivatives of a raw run.
 
     Parameters
     ----------
-    root : folder of the derivatives, with sub-01 and others in it
-    run : the raw run; all entities of its file name (acq-, dir- ...) count
-    space : of the BOLD series, as fMRIPrep's --output-spaces names it: "T1w", or with entities
-        that tell several apart, "MNI152NLin2009cAsym:res-2"
+    root : folder of the derivatives, with a folder for each subject
+    run : raw run; all entities of its file name (acq-, dir- ...) must match
+    space : space of the BOLD series, written as for --output-spaces of fMRIPrep: "T1w", or with
+        entities to distinguish several, "MNI152NLin2009cAsym:res-2"
 
     Raises
     ------
     InputError
-        If the series or its confounds are missing, or there are several; it names the spaces or
-        resolutions that are there.
+        If series or confounds are missing or ambiguous; it names the available spaces or
+        resolutions.
     """
     folder = subject_folder(root, run.subject) / run.session / "func"
     wanted = _raw_entities(run.bold)
@@ -78,7 +76,7 @@ def find_derivatives(root: str | os.PathLike[str], run: BoldRun, space: str = "T
         )
     if len(found) != 1:
         several = ", ".join(_space(named[path]) for path in found)
-        raise InputError(f"{folder}: {run.name} is there in {several}, expected one")
+        raise InputError(f"{folder}: {run.name} exists in {several}, expected one")
     bold = found[0]
     stem = bold.name.partition("_desc-preproc_bold")[0]
     masks = find_images(folder, f"{stem}_desc-brain_mask")
@@ -92,19 +90,19 @@ def find_derivatives(root: str | os.PathLike[str], run: BoldRun, space: str = "T
 
 
 def _asked(space: str) -> dict[str, str]:
-    """Entities of a space in the words of fMRIPrep's options."""
+    """Parse a space as written in the options of fMRIPrep."""
     name, *parts = space.split(":")
     return {"space": name, **dict(part.split("-", 1) for part in parts)}
 
 
 def _space(named: Mapping[str, str]) -> str:
-    """The space of a file in the words of fMRIPrep's options."""
+    """Write the space of a file as in the options of fMRIPrep."""
     parts = [f"{key}-{named[key]}" for key in ("cohort", "res") if key in named]
     return ":".join([named.get("space", "none"), *parts])
 
 
 def _confounds(folder: Path, stem: str) -> Path:
-    """The table of confounds of a run."""
+    """Find the table of confounds of a run."""
     paths = [folder / f"{stem}_desc-confounds_{suffix}.tsv" for suffix in _CONFOUNDS]
     for path in paths:
         if path.is_file():
@@ -113,18 +111,18 @@ def _confounds(folder: Path, stem: str) -> Path:
 
 
 def find_preproc_t1w(root: str | os.PathLike[str], subject: str, space: str = "T1w") -> Path:
-    """The preprocessed T1-weighted image of a subject, in its own space or another.
+    """Find the preprocessed T1-weighted image of a subject, in its own or another space.
 
     Parameters
     ----------
     root : folder of the derivatives
-    subject : with its prefix
+    subject : name with its prefix
     space : see `find_derivatives`
 
     Raises
     ------
     InputError
-        If there is none, or more than one.
+        If there is no such image or more than one.
     """
     folder, asked = subject_folder(root, subject), _asked(space)
     kind = "*_desc-preproc_T1w" if space == "T1w" else f"*_space-{asked['space']}*_desc-preproc_T1w"
@@ -139,14 +137,14 @@ def find_preproc_t1w(root: str | os.PathLike[str], subject: str, space: str = "T
 def timing(run: FmriprepRun, raw_bold: Path) -> tuple[float, float]:
     """Repetition time and start of the first volume of a preprocessed run.
 
-    Where fMRIPrep has corrected slice times, its sidecar says to which moment of a volume
-    (StartTime; by default the middle of the acquisition). Such a volume is as one whose middle is
-    that moment: it starts half a repetition time before.
+    If fMRIPrep has corrected slice times, its sidecar gives the reference time within a volume
+    (StartTime; by default the middle of the acquisition). The volume then starts half a repetition
+    time before this time.
 
     Parameters
     ----------
-    run : its files
-    raw_bold : the raw run, whose sidecars stand in for one that fMRIPrep did not write
+    run : files of the run
+    raw_bold : raw run; its sidecars are used if fMRIPrep did not write one
 
     Returns
     -------
@@ -156,7 +154,7 @@ def timing(run: FmriprepRun, raw_bold: Path) -> tuple[float, float]:
     Raises
     ------
     InputError
-        If no sidecar says a repetition time, the header says another, or StartTime is no number.
+        If no sidecar has a repetition time, the header differs, or StartTime is not a number.
     """
     content = read_json(run.sidecar) if run.sidecar else {}
     if run.sidecar and "RepetitionTime" in content:
@@ -188,10 +186,9 @@ def fmriprep_command(
     mem_mb: int | str,
     extra: str = "",
 ) -> str:
-    """A shell command that runs fMRIPrep for one participant in a container.
+    """Build a shell command that runs fMRIPrep for one participant in a container.
 
-    Folders are bound under names of the container, the data set and the licence read-only; output
-    and work folders are made first.
+    Data set and licence are mounted read-only. Output and work folders are created first.
 
     Parameters
     ----------
@@ -199,19 +196,19 @@ def fmriprep_command(
     image : "docker://nipreps/fmriprep:<version>", or an image file for apptainer
     bids : raw data set
     output : folder of the derivatives
-    work : intermediate results; each subject has a folder in it
-    license : FreeSurfer's licence file
-    subject : with or without its prefix
-    space : one more than fMRIPrep makes anyway, such as "T1w"
-    threads : of all processes together, and at most of one
-    mem_mb : MB
-    extra : more options, quoted as in a shell
+    work : folder for intermediate results, with a folder for each subject
+    license : licence file of FreeSurfer
+    subject : name with or without its prefix
+    space : additional output space, such as "T1w"
+    threads : number of threads, in total and per process
+    mem_mb : memory, MB
+    extra : further options, quoted as in a shell
 
     Raises
     ------
     InputError
-        If the engine is unknown, a path holds a colon or comma (containers take them for
-        separators) or the quotation marks of extra do not match.
+        If the engine is unknown, a path contains a colon or comma (separators for containers), or
+        quotation marks in extra do not match.
     """
     own = Path(work, subject)
     binds = [
@@ -220,34 +217,42 @@ def fmriprep_command(
         _bind(own, "/work", "rw"),
         _bind(license, "/license.txt", "ro"),
     ]
-    user = '"$(id -u):$(id -g)"'  # the shell's to expand: files should not belong to root
-    if engine == "apptainer":
-        start = "apptainer run --cleanenv " + " ".join(f"--bind {bind}" for bind in binds)
-    elif engine == "docker":
-        image = image.removeprefix("docker://")
-        start = f"docker run --rm --user {user} " + " ".join(f"--volume {bind}" for bind in binds)
-    else:
-        raise InputError(f"fMRIPrep: unknown engine {engine!r}; known: apptainer, docker")
-    try:
-        more = shlex.split(extra)
-    except ValueError as error:
-        raise InputError(f"fMRIPrep: options {extra!r}: {error}") from None
+    start = _start(engine, binds)
+    name = image.removeprefix("docker://") if engine == "docker" else image
     options = [
-        image, "/bids", "/output", "participant",
+        name, "/bids", "/output", "participant",
         "--participant-label", subject.removeprefix("sub-"),
         "--output-spaces", space,
         "--fs-license-file", "/license.txt",
         "--work-dir", "/work",
         "--nprocs", str(threads), "--omp-nthreads", str(threads), "--mem-mb", str(mem_mb),
         "--notrack",
-        *more,
+        *_split(extra),
     ]  # fmt: skip
     folders = shlex.join([str(Path(output).absolute()), str(own.absolute())])
     return f"mkdir -p {folders} && {start} {shlex.join(options)}"
 
 
+def _start(engine: str, binds: list[str]) -> str:
+    """The part of the command that starts a container with folders of this machine."""
+    if engine == "apptainer":
+        return "apptainer run --cleanenv " + " ".join(f"--bind {bind}" for bind in binds)
+    if engine == "docker":
+        user = '"$(id -u):$(id -g)"'  # expanded by the shell; otherwise files would belong to root
+        return f"docker run --rm --user {user} " + " ".join(f"--volume {bind}" for bind in binds)
+    raise InputError(f"fMRIPrep: unknown engine {engine!r}; known: apptainer, docker")
+
+
+def _split(extra: str) -> list[str]:
+    """Split further options like a shell."""
+    try:
+        return shlex.split(extra)
+    except ValueError as error:
+        raise InputError(f"fMRIPrep: options {extra!r}: {error}") from None
+
+
 def _bind(path: str | os.PathLike[str], name: str, mode: str) -> str:
-    """A host path bound under a name in the container, quoted."""
+    """Mount option for a host path, quoted."""
     host = str(Path(path).absolute())
     if ":" in host or "," in host:
         raise InputError(f"{host}: fMRIPrep's container cannot bind a path with a colon or comma")

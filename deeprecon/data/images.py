@@ -1,4 +1,4 @@
-"""NIfTI images: opened, read volume by volume, and refused with one line where they are damaged."""
+"""Open NIfTI images, read them volume by volume, and report damaged ones in one line."""
 
 import zlib
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def load_image(path: str | PathLike[str]) -> nib.spatialimages.SpatialImage:
     Raises
     ------
     InputError
-        If the file is missing or no image.
+        If the file is missing or is not an image.
     """
     with readable_image(path):
         img = nib.load(path)
@@ -30,12 +30,12 @@ def load_image(path: str | PathLike[str]) -> nib.spatialimages.SpatialImage:
 
 @contextmanager
 def readable_image(path: str | PathLike[str]) -> Iterator[None]:
-    """Turn what nibabel raises of a missing, damaged or cut off image into an InputError."""
+    """Turn errors of nibabel about missing, damaged or truncated images into an InputError."""
     try:
         yield
     except InputError:
         raise
-    # nibabel reads values late, and what it raises depends on where the damage is.
+    # nibabel reads values lazily, and its errors depend on the kind of damage.
     except (
         OSError,
         EOFError,
@@ -51,12 +51,12 @@ def readable_image(path: str | PathLike[str]) -> Iterator[None]:
 def image_values(
     img: nib.spatialimages.SpatialImage, dtype: DTypeLike | None = None
 ) -> NDArray[Any]:
-    """All values of an image, scaled.
+    """Read all values of an image, scaled.
 
     Raises
     ------
     InputError
-        If the file is damaged or cut off.
+        If the file is damaged or truncated.
     """
     with readable_image(img.get_filename() or "image"):
         return np.asarray(img.dataobj, dtype)
@@ -68,15 +68,14 @@ def read_volumes(img: nib.spatialimages.SpatialImage) -> Iterator[NDArray[np.flo
     Raises
     ------
     InputError
-        If the image is not 4-D, cut off, or a volume holds NaN or infinity or the same value
-        everywhere.
+        If the image is not 4-D or is truncated, or a volume is constant or not finite.
     """
     name = img.get_filename() or "image"
     if img.ndim != 4:
         raise InputError(f"{name}: shape {img.shape}, expected a run with four dimensions")
     if nib.is_proxy(img.dataobj) and img.get_filename():
-        # An open file goes on where it stands; otherwise each volume of a compressed run would be
-        # reached by decompressing all that lie before it.
+        # Keep the file open; otherwise each volume of a compressed run would be reached by
+        # decompressing all volumes before it again.
         img = nib.load(name, keep_file_open=True)  # type: ignore[assignment]
     for i in range(img.shape[3]):
         with readable_image(name):

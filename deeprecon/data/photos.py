@@ -1,8 +1,8 @@
-"""Photographs that ordinary Python packages ship, read where they are installed.
+"""Photographs that come with installed Python packages.
 
-They give the simulated study natural images without a download. The packages' licences cover their
-code; nothing is known here about each photograph, so none is copied into this project. Training
-and test images come from different photographs, never from different crops of one.
+They provide natural images for the simulated study without a download. The licences of the packages
+cover their code; the licence of each photograph is unknown, so none is copied into this project.
+Training and test images come from different photographs, never from different crops of one.
 """
 
 import importlib.util
@@ -64,7 +64,7 @@ TEST_PHOTOS: dict[str, str] = {
 
 
 def photo_path(file: str) -> Path:
-    """Where an installed package keeps a photograph; the package is not imported.
+    """Find a photograph in an installed package without importing it.
 
     Raises
     ------

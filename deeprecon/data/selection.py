@@ -1,7 +1,7 @@
-"""The field's selection language: names, + | & - and parentheses, read from left to right.
+"""Selection of voxels by expressions of names, + | & - and parentheses.
 
-ROI definitions are read by `evaluate`; BData selections, which have more operands, share its
-operators. All operators bind alike, as in bdpy.
+`evaluate` reads ROI definitions. BData selections have more kinds of operands, but the same
+operators. All operators have the same precedence, from left to right, as in bdpy.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,11 @@ def evaluate(tokens: list[str], operand: Callable[[str, list[str]], Mask], where
 
     Parameters
     ----------
-    tokens : emptied from the front up to the first token that is no operator, where the
-        expression ends; what is left is the caller's to judge
-    operand : called with a token ("the end" if there is none) and the tokens after it, of which
-        it may consume more; returns the mask of the name or raises InputError
-    where : begins every message
+    tokens : consumed from the front, up to the first token that does not continue the
+        expression; the caller checks the rest
+    operand : called with a token ("the end" if there is none) and the tokens after it, which it
+        may consume; returns the mask of the name or raises InputError
+    where : start of every message
 
     Raises
     ------
@@ -51,7 +51,7 @@ def evaluate(tokens: list[str], operand: Callable[[str, list[str]], Mask], where
 
 
 def _operand(tokens: list[str], operand: Callable[[str, list[str]], Mask], where: str) -> Mask:
-    """A name, or an expression in parentheses."""
+    """Evaluate a name or an expression in parentheses."""
     token = tokens.pop(0) if tokens else "the end"
     if token != "(":
         return operand(token, tokens)

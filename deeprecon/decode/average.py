@@ -1,4 +1,4 @@
-"""Decoded features averaged over subjects: what the brains of several people agree on."""
+"""Decoded features averaged over subjects."""
 
 import os
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ def average_features(
     output: str | os.PathLike[str],
     attributes: Attributes,
 ) -> None:
-    """Mean over files of features of the same stimuli, block by block.
+    """Average feature files of the same stimuli over subjects, block by block.
 
     Parameters
     ----------
-    paths : HDF5 files of one layer and stimulus set, one a subject
-    output : HDF5 file, in the order of the first
-    attributes : of the output
+    paths : HDF5 files of one layer and stimulus set, one for each subject
+    output : HDF5 file to write, with the stimuli in the order of the first file
+    attributes : attributes of the output
 
     Raises
     ------
     InputError
-        If files differ in the shape of the units, or one lacks a stimulus.
+        If unit shapes differ between files, or if a file lacks a stimulus.
     """
     files = [FeatureFile.of(path) for path in paths]
     first = files[0]

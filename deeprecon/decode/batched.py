@@ -1,7 +1,7 @@
 """`TopKRidge` in batches of units by PyTorch, for a GPU.
 
-The same sums and the same selection as `deeprecon.decode.ridge.TopKSolver`; the systems of a batch
-are gathered and factored at once. On processors that is slower than one system after the other.
+The model is that of `deeprecon.decode.ridge.TopKSolver`; the systems of a batch are factored
+together. On a CPU, this is slower than solving one system after another.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,13 @@ from torch import Tensor
 from deeprecon.decode.conditioning import check_factor, naming_penalty
 from deeprecon.decode.design import Design, Floats
 from deeprecon.decode.parallel import consecutive
-from deeprecon.decode.ridge import TopKSolution, TopKSolver, needs_each_system, regularised_gram
+from deeprecon.decode.ridge import (
+    TopKSolution,
+    TopKSolver,
+    needs_each_system,
+    regularised_gram,
+    shrinkage,
+)
 from deeprecon.features.units import Units
 
 BATCH = 1024  # units: 1 GB of systems of 500 voxels in float32
@@ -24,13 +30,13 @@ BATCH = 1024  # units: 1 GB of systems of 500 voxels in float32
 
 @dataclass(frozen=True)
 class BatchedTopKRidge:
-    """Settings as of `TopKRidge`, and the device that solves.
+    """Settings of `TopKRidge`, and the device to use.
 
     Attributes
     ----------
     n_voxels : int or None
     alpha : float
-    device : such as "cuda"
+    device : name of the device, such as "cuda"
     """
 
     n_voxels: int | None
@@ -38,10 +44,9 @@ class BatchedTopKRidge:
     device: str
 
     def solver(self, design: Design) -> "TopKSolver | BatchedTopKSolver":
-        """What fits this model to the samples of a region.
+        """Solver of this model for the training samples of a region.
 
-        Where units use all voxels, or nearly all, one factor serves them all and the processor
-        solves.
+        If units use all or nearly all voxels, the CPU solves them with one shared factor.
         """
         if self.n_voxels is None or not needs_each_system(design.n_voxels, self.n_voxels):
             return TopKSolver(design, self.n_voxels, self.alpha)
@@ -54,13 +59,13 @@ class BatchedTopKSolver:
     Parameters
     ----------
     design : Design
-    n_voxels, alpha : as of `deeprecon.decode.ridge.solve_topk_ridge`
-    device : such as "cuda"
+    n_voxels, alpha : see `deeprecon.decode.ridge.solve_topk_ridge`
+    device : name of the device, such as "cuda"
     """
 
     def __init__(self, design: Design, n_voxels: int, alpha: float, device: str) -> None:
         self._design, self._n_selected = design, n_voxels
-        self._kept = design.n_samples / (design.n_samples + alpha)
+        self._kept = shrinkage(design.n_samples, alpha)
         self._alpha, self._penalty = alpha, alpha * self._kept
         self._batch = BATCH
 
@@ -72,8 +77,8 @@ class BatchedTopKSolver:
         self._inverse_sd = put(design.inverse_sd)
 
     def groups(self, units: Units) -> list[slice]:
-        """Units that a thread takes at a time: while one is solved, another is predicted."""
-        return consecutive(len(units.place), 4 * BATCH)
+        """Blocks of units, each for one thread; one thread predicts while another solves."""
+        return consecutive(len(units.index), 4 * BATCH)
 
     def solve(self, Y: Floats) -> TopKSolution:
         """Weights of the units Y (n_stimuli, n_units)."""
@@ -88,7 +93,7 @@ class BatchedTopKSolver:
     def _batches(
         self, centred: Floats, mean: Floats
     ) -> Iterator[tuple[slice, tuple[NDArray[np.generic], ...]]]:
-        """Solutions batch by batch; out of memory, the batch halves."""
+        """Yield solutions batch by batch; halve the batch size when memory runs out."""
         start = 0
         while start < len(mean):
             units = slice(start, start + self._batch)

@@ -1,8 +1,8 @@
-"""When a ridge system is too close to singular to be solved in its precision.
+"""Criterion for ridge systems that are too close to singular for their precision.
 
-All solvers of this package judge it by one criterion, see `check_factor`. Without one, a singular
-system is refused only where rounding happens to make a pivot negative, which differs between
-processors, and is solved by noise elsewhere.
+All solvers of this package use one criterion, see `check_factor`. Without it, a singular system
+would be refused only if rounding happened to make a pivot negative, which depends on the
+processor; otherwise, its solution would be noise.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def check_factor(factor: _Floats, diagonal: _Floats, dtype: DTypeLike | None = N
     determines the rank by half of this bound. The criterion does not depend on the scale of the
     columns. With N standardised samples the ratio of pivot to diagonal is at least
     alpha / (N + alpha): 500 voxels in float32 (bound 6e-5) pass with a penalty of 1 and up to
-    16,000 samples whatever the data, and beyond that unless voxels are collinear.
+    16,000 samples for any data, and with more samples unless voxels are collinear.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def check_factor(factor: _Floats, diagonal: _Floats, dtype: DTypeLike | None = N
     diagonal : (..., n) array
         Diagonals of the matrices.
     dtype : float32 or float64, optional
-        In which the matrices were made, if that is less precise than the factorisation: rounding
-        of a matrix costs as many digits as that of its factor.
+        Dtype in which the matrices were computed, if it is less precise than that of the
+        factorisation: rounding a matrix costs as many digits as rounding its factor.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def cholesky(matrix: _Floats, dtype: DTypeLike | None = None) -> tuple[_Floats, 
     Parameters
     ----------
     matrix : (n, n) array
-    dtype : as of `check_factor`
+    dtype : see `check_factor`
 
     Raises
     ------

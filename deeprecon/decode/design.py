@@ -1,7 +1,7 @@
-"""What decoders need of the training voxels, whatever the units: made once for all layers.
+"""Statistics of the training voxels that the decoders of all units share.
 
-A region's Gram matrix costs more than a layer's solutions and does not depend on the layer, so it
-is made once for a subject's region and kept in a file: see `deeprecon.decode.region`.
+The Gram matrix of a region costs more than the solutions of a layer and does not depend on the
+layer, so it is computed once for each region of a subject and saved: see `deeprecon.decode.region`.
 """
 
 from dataclasses import dataclass, fields
@@ -21,7 +21,7 @@ Floats = NDArray[np.floating]
 
 
 def sum_rows(values: Floats, index: NDArray[np.integer], n: int) -> Floats:
-    """Sum the rows of `values` (n_rows, n_columns) that share an index in 0..n-1, to n rows.
+    """Sum the rows of `values` (n_rows, n_columns) with the same index, giving (n, n_columns).
 
     Examples
     --------
@@ -35,7 +35,7 @@ def sum_rows(values: Floats, index: NDArray[np.integer], n: int) -> Floats:
 
 
 def centre_units(Y: Floats, repeats: NDArray[np.float64]) -> tuple[Floats, Floats]:
-    """Units Y (n_stimuli, n_units) less their means over samples, and these means (n_units,).
+    """Centre units Y (n_stimuli, n_units); return them and their means over samples (n_units,).
 
     A constant unit becomes exactly 0.
     """
@@ -46,18 +46,18 @@ def centre_units(Y: Floats, repeats: NDArray[np.float64]) -> tuple[Floats, Float
 
 @dataclass(frozen=True)
 class Design:
-    """Training voxels, centred, in the sums that the solvers use.
+    """Sums over the centred training voxels that the solvers use.
 
-    In the precision of the samples, but in float64 if there are few voxels: units that use nearly
-    all of them need it, and it costs little.
+    They have the precision of the samples, or float64 if there are at most `FEW_VOXELS` voxels:
+    units that use nearly all voxels need it, and it costs little.
 
     Attributes
     ----------
     by_stimulus : (n_stimuli, n_voxels)
-        X - mean, summed over the samples of each stimulus: times features, the covariances with
-        far fewer operations than over samples, and the same.
+        X - mean, summed over the samples of each stimulus. Its product with features gives the
+        covariances in far fewer operations than a product over samples.
     repeats : (n_stimuli,) float64
-        Samples of each stimulus.
+        Number of samples of each stimulus.
     mean : (n_voxels,)
     variance : (n_voxels,) float64, ddof=0
     gram : (n_voxels, n_voxels)
@@ -72,7 +72,7 @@ class Design:
 
     @classmethod
     def of(cls, X: Floats, index: NDArray[np.integer], n_stimuli: int) -> Self:
-        """Design of samples X (n_samples, n_voxels), the stimulus of each row being `index`."""
+        """Compute the design of samples X (n_samples, n_voxels) with the stimulus index of each."""
         if X.shape[1] <= FEW_VOXELS:
             X = X.astype(np.float64)
         mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
@@ -85,17 +85,17 @@ class Design:
 
     @property
     def n_samples(self) -> int:
-        """Samples in training."""
+        """Number of training samples."""
         return int(self.repeats.sum())
 
     @property
     def n_voxels(self) -> int:
-        """Voxels of the region."""
+        """Number of voxels of the region."""
         return len(self.mean)
 
     @property
     def inverse_sd(self) -> Floats:
-        """One over the SD of each voxel (ddof=0); 0 for a constant voxel: (n_voxels,)."""
+        """1 / SD of each voxel (ddof=0), (n_voxels,); 0 for a constant voxel."""
         varies = self.variance >= MIN_VARIANCE
         inverse = np.zeros_like(self.mean)
         inverse[varies] = 1 / np.sqrt(self.variance[varies])
@@ -106,12 +106,12 @@ class Design:
         return centre_units(Y.astype(self.mean.dtype, copy=False), self.repeats)
 
     def covariance(self, centred: Floats) -> Floats:
-        """Sums over samples of unit times voxel, both centred: (n_units, n_voxels)."""
+        """Sums over samples of the products of centred units and voxels, (n_units, n_voxels)."""
         product: Floats = centred.T @ self.by_stimulus
         return product
 
     def correlation_order(self, covariance: Floats) -> Floats:
-        """What orders a unit's voxels as their absolute correlation with it does."""
+        """Values (n_units, n_voxels) that rank voxels as their absolute correlations do."""
         order: Floats = np.abs(covariance)
         order *= self.inverse_sd
         return order
@@ -123,12 +123,12 @@ class Design:
 
     @classmethod
     def read(cls, file: h5py.Group) -> Self:
-        """Read what `write` wrote."""
+        """Read datasets written by `write`."""
         return cls(**{field.name: file[field.name][:] for field in fields(cls)})
 
 
 def stimulus_rows(index: ArrayLike | None, n_samples: int, n_targets: int) -> NDArray[np.intp]:
-    """The row of Y (n_targets, ...) that belongs to each row of X (n_samples, ...).
+    """Row of Y (n_targets, ...) for each row of X (n_samples, ...).
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def stimulus_rows(index: ArrayLike | None, n_samples: int, n_targets: int) -> ND
     Raises
     ------
     InputError
-        If they do not fit together.
+        If `index` does not match the rows of X and Y.
     """
     if index is None:
         if n_samples != n_targets:

@@ -1,8 +1,8 @@
-"""Decoded features as files that the programs of Kamitani's lab read.
+"""Export of decoded features to files for the programs of the Kamitani lab.
 
 A MATLAB v7.3 file with the array `feat` (1, *unit_shape) for each stimulus, in the layout of
-KamitaniLab/feature-decoding and bdpy: `<layer>/<subject>/<roi>/<stimulus>.mat`; beside the layers
-`feature_index.mat`, if units were sampled.
+KamitaniLab/feature-decoding and bdpy: `<layer>/<subject>/<roi>/<stimulus>.mat`. If units were
+sampled, `feature_index.mat` is next to the layers.
 """
 
 import os
@@ -21,16 +21,17 @@ from deeprecon.hdf5 import reading
 
 
 def export_layer(features_file: AnyPath, folder: AnyPath) -> int:
-    """Write the decoded features of a layer, a file for each stimulus or sample.
+    """Write the decoded features of a layer, one file for each stimulus or sample.
 
-    `<stimulus_id>.mat`, or of single samples `sample<row, six digits, from 1>-<stimulus_id>.mat`,
-    with `feat` (1, *unit_shape), or (1, n_units) if units were sampled. Which units those are
-    stands in no file here: bdpy would take it for a stimulus. See `export_decoded`.
+    Files are named `<stimulus_id>.mat`, or for single samples
+    `sample<row, six digits, from 1>-<stimulus_id>.mat`. They contain `feat` (1, *unit_shape), or
+    (1, n_units) if units were sampled. The indices of sampled units are not in this folder, where
+    bdpy would read them as a stimulus; see `export_decoded`.
 
     Parameters
     ----------
-    features_file : as of `deeprecon.decode.stream.decode_layer`
-    folder : of the layer, subject and ROI
+    features_file : HDF5 file, see `deeprecon.decode.stream.decode_layer`
+    folder : folder of the layer, subject and ROI
 
     Returns
     -------
@@ -39,21 +40,21 @@ def export_layer(features_file: AnyPath, folder: AnyPath) -> int:
     Raises
     ------
     InputError
-        If the file is damaged, or a stimulus id is no name of a file or has two rows, or the folder
-        has other MATLAB files; nothing is written then.
+        If the file is damaged, if a stimulus id cannot be a file name or has two rows, or if the
+        folder has other MATLAB files. Nothing is written then.
     """
     return _write_layer(features_file, Path(folder), _file_names(features_file, Path(folder)))
 
 
 def _write_layer(features_file: AnyPath, folder: Path, names: list[str]) -> int:
-    """Write the rows of a file of features to files of these names; return how many."""
+    """Write each row of a feature file to the file with its name; return their number."""
     for name, row in zip(names, _rows(features_file), strict=True):
         write_mat(folder / name, "feat", row[np.newaxis])
     return len(names)
 
 
 def _rows(features_file: AnyPath) -> Iterator[NDArray[np.float32]]:
-    """Rows of a file of features, one in memory at a time."""
+    """Rows of a feature file, one in memory at a time."""
     with reading(features_file, "features") as file:
         values = file["features"]
         for i in range(len(values)):
@@ -61,7 +62,7 @@ def _rows(features_file: AnyPath) -> Iterator[NDArray[np.float32]]:
 
 
 def _file_names(features_file: AnyPath, folder: Path) -> list[str]:
-    """Names in `folder` for the rows of a file of features; InputError if that cannot be."""
+    """Names in `folder` for the rows of a feature file; InputError if they are not possible."""
     stimuli = FeatureFile.of(features_file).stimulus_id
     with reading(features_file, "features") as file:
         n_rows, single = len(file["features"]), "repetition" in file
@@ -76,7 +77,7 @@ def _file_names(features_file: AnyPath, folder: Path) -> list[str]:
     if n > 1:
         raise InputError(f"{features_file}: {n} rows of stimulus {name!r}, expected one")
     names = [f"{name}.mat" for name in stimuli]
-    # Programs read all that is in a folder, also what an export with other stimuli has left.
+    # Programs read all files of a folder, including those of an earlier export.
     others = sorted({path.name for path in folder.glob("*.mat")} - set(names))
     if others:
         raise InputError(
@@ -87,7 +88,7 @@ def _file_names(features_file: AnyPath, folder: Path) -> list[str]:
 
 
 class _Decoded(NamedTuple):
-    """A file of decoded features of a study, by its place in the results."""
+    """A study's file of decoded features, and the parts of its path."""
 
     path: Path
     subject: str
@@ -98,7 +99,7 @@ class _Decoded(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        """Where its stimuli go, below the output folder."""
+        """Folder of its stimuli, relative to the output folder."""
         return Path(self.decoder, self.set, self.layer, self.subject, self.roi)
 
 
@@ -107,14 +108,14 @@ def export_decoded(
 ) -> int:
     """Write the decoded features of a study as files that bdpy.dataform.DecodedFeatures reads.
 
-    `<decoder>/<set>/<layer>/<subject>/<roi>/<stimulus_id>.mat`, see `export_layer`; and of sampled
-    units `<decoder>/<set>/feature_index.mat`, where KamitaniLab/feature-decoding has it.
+    The files are `<decoder>/<set>/<layer>/<subject>/<roi>/<stimulus_id>.mat`, see `export_layer`.
+    If units were sampled, `<decoder>/<set>/feature_index.mat` has their indices.
 
     Parameters
     ----------
-    study_folder : of the study's results, with decoded/{subject}/{roi}/{decoder}/{set}/{layer}.h5
-    output_folder : made if missing
-    decoder : only this one
+    study_folder : results of a study, with decoded/{subject}/{roi}/{decoder}/{set}/{layer}.h5
+    output_folder : folder to write to, created if missing
+    decoder : export only this decoder
 
     Returns
     -------
@@ -123,12 +124,12 @@ def export_decoded(
     Raises
     ------
     InputError
-        If there are no decoded features, or none of this decoder, or a file cannot be exported
-        (see `export_layer`), or the sampled units of a layer differ between subjects or ROIs.
+        If there are no decoded features (of this decoder), if a file cannot be exported (see
+        `export_layer`), or if the sampled units of a layer differ between subjects or ROIs.
     """
     chosen = _chosen(Path(study_folder, "decoded"), decoder)
     output = Path(output_folder)
-    # All are looked at before the first file is written.
+    # All files are checked before the first one is written.
     plan = [
         (of.path, output / of.folder, _file_names(of.path, output / of.folder)) for of in chosen
     ]
@@ -143,7 +144,7 @@ def _chosen(root: Path, decoder: str | None) -> list[_Decoded]:
     found = []
     for path in sorted(root.glob("*/*/*/*/*.h5")):
         subject, roi, of, stimulus_set, name = path.relative_to(root).parts
-        # Weights lie beside the sets; a name with a dot is what a killed job has left.
+        # The folder also has weights, and killed jobs leave files with a leading dot.
         if stimulus_set not in ("weights", "cross_validation") and not name.startswith("."):
             layer = name.removesuffix(".h5")
             found.append(_Decoded(path, subject, roi, of, stimulus_set, layer))
@@ -159,7 +160,7 @@ def _chosen(root: Path, decoder: str | None) -> list[_Decoded]:
 
 
 def _sampled_units(chosen: list[_Decoded]) -> dict[tuple[str, str], dict[str, NDArray[np.int64]]]:
-    """(decoder, set) -> layer -> units, of files in which units were sampled."""
+    """(decoder, set) -> layer -> units, for files in which units were sampled."""
     sampled: dict[tuple[str, str], dict[str, NDArray[np.int64]]] = defaultdict(dict)
     first: dict[tuple[str, str, str], tuple[Path, bytes | None]] = {}
     for of in chosen:

@@ -1,6 +1,6 @@
-"""What the lab does around the model: scale, repeat, average, and give the units back their scale.
+"""Scaling and averaging around the decoders, as the Kamitani lab does it.
 
-Reproduces KamitaniLab/feature-decoding's train_decoder_fastl2lir.py and its prediction script:
+This reproduces KamitaniLab/feature-decoding's train_decoder_fastl2lir.py and its prediction script:
 voxels are standardised over all training samples, units over the UNIQUE training stimuli, both
 with ddof=1; test samples of one stimulus are averaged before they are standardised.
 """
@@ -20,19 +20,19 @@ from deeprecon.errors import InputError
 from deeprecon.features.units import Units
 from deeprecon.hdf5 import strings
 
-Columns = slice | NDArray[np.intp]  # of a table of units
+Columns = slice | NDArray[np.intp]  # columns of a table of units
 
 
 def divisor(sd: Floats) -> Floats:
-    """What to divide by so that a column whose SD is 0 becomes 0."""
+    """Divisors (n_columns,) for centred columns: the SD, or infinity where it is 0."""
     return np.where(sd > 0, sd, np.inf).astype(sd.dtype)
 
 
 def _standardise(values: Floats) -> tuple[Floats, Floats]:
-    """Standardise each column in place; return the means and the SDs (ddof=1) that it had.
+    """Standardise each column in place; return the previous means and SDs (ddof=1).
 
-    A constant column's SD is exactly 0: one that comes from rounding, as the divisor, would turn
-    the column into one of variance 1.
+    The SD of a constant column is exactly 0: dividing by one that came from rounding would turn the
+    column into noise of variance 1.
     """
     constant = (values == values[0]).all(axis=0)
     mean = values.mean(axis=0, dtype=np.float64).astype(values.dtype)
@@ -53,7 +53,7 @@ def _check_finite(name: str, values: Floats, stimulus_id: Sequence[str]) -> None
 
 
 def _samples(X: ArrayLike, stimulus_id: Sequence[str]) -> Floats:
-    """A new (n_samples, n_voxels) array of float32, if X is that, or float64."""
+    """Copy X as a (n_samples, n_voxels) array: float32 if X is float32, otherwise float64."""
     dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
     samples: Floats = np.array(X, dtype)
     if samples.ndim != 2 or not samples.size or len(samples) != len(stimulus_id):
@@ -72,15 +72,15 @@ def _samples(X: ArrayLike, stimulus_id: Sequence[str]) -> Floats:
 
 
 def _first_seen(stimulus_id: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
-    """The unique ids in order of first appearance, and the place of each row's id among them."""
-    place = {name: i for i, name in enumerate(dict.fromkeys(stimulus_id))}
-    return list(place), np.array([place[name] for name in stimulus_id], np.intp)
+    """The unique ids in order of first appearance, and the index of each row's id among them."""
+    index = {name: i for i, name in enumerate(dict.fromkeys(stimulus_id))}
+    return list(index), np.array([index[name] for name in stimulus_id], np.intp)
 
 
 def average_trials(
     X: ArrayLike, stimulus_id: Sequence[str], n_repetitions: int | None = None
 ) -> tuple[Floats, list[str]]:
-    """Average the samples of each stimulus, as is done with test samples before decoding.
+    """Average the samples of each stimulus, as test samples are before decoding.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def average_trials(
     stimulus_id : n_samples strings
         Stimulus of each row, in order of presentation.
     n_repetitions : int, optional
-        Average the first so many samples of each stimulus; all, if None.
+        Average only the first `n_repetitions` samples of each stimulus. The default is all.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def average_trials(
 
 
 def repetition(stimulus_id: Sequence[str]) -> NDArray[np.intp]:
-    """Which presentation of its stimulus each sample is, counted from 1.
+    """Number of each sample among the presentations of its stimulus, from 1.
 
     Examples
     --------
@@ -143,16 +143,16 @@ def repetition(stimulus_id: Sequence[str]) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class TrainingVoxels:
-    """A region's training samples, standardised, as the decoders of all layers use them.
+    """Standardised training samples of a region, for the decoders of all layers.
 
     Attributes
     ----------
     stimulus_id : list of n_stimuli strings
         Training stimuli, in order of first appearance.
     x_mean, x_sd : (n_voxels,) arrays
-        Over training samples (ddof=1), before they were standardised.
+        Means and SDs (ddof=1) of the training samples before they were standardised.
     design : Design
-        Of the standardised samples.
+        The design of the standardised samples.
     """
 
     stimulus_id: list[str]
@@ -162,14 +162,14 @@ class TrainingVoxels:
 
     @classmethod
     def of(cls, X: ArrayLike, stimulus_id: Sequence[str]) -> Self:
-        """Of samples X (n_samples, n_voxels), repeats not averaged, and the stimulus of each row.
+        """Standardise samples X (n_samples, n_voxels), not averaged, with the stimulus of each.
 
-        The work, and that on the units, is in float32 if X is, else in float64.
+        Voxels and units are processed in float32 if X is float32, otherwise in float64.
 
         Raises
         ------
         InputError
-            If rows and ids do not fit together, a value is not finite, or there is one stimulus.
+            If rows and ids do not match, a value is not finite, or there is only one stimulus.
         """
         samples = _samples(X, stimulus_id)
         stimuli, index = _first_seen(stimulus_id)
@@ -179,7 +179,7 @@ class TrainingVoxels:
         return cls(stimuli, mean, sd, Design.of(samples, index, len(stimuli)))
 
     def standardised(self, X: ArrayLike) -> Floats:
-        """Test samples (n_samples, n_voxels) in the scale of the training samples."""
+        """Standardise test samples (n_samples, n_voxels) with `x_mean` and `x_sd`."""
         samples = np.asarray(X)
         if samples.shape[1] != len(self.x_mean):
             raise InputError(
@@ -189,12 +189,12 @@ class TrainingVoxels:
         return scaled.astype(self.x_mean.dtype, copy=False)
 
     def rows_of(self, known: Sequence[str]) -> list[int]:
-        """Row of each training stimulus among the stimuli `known`, which have features.
+        """Row of each training stimulus in `known`, the stimuli that have features.
 
         Raises
         ------
         InputError
-            If a stimulus has no features or two.
+            If a stimulus has no features, or features in two rows.
         """
         row = {name: i for i, name in enumerate(known)}
         if len(row) < len(known):
@@ -209,7 +209,7 @@ class TrainingVoxels:
         return [row[name] for name in self.stimulus_id]
 
     def write(self, file: h5py.Group) -> None:
-        """Write datasets, which `read` reads."""
+        """Write the datasets that `read` reads."""
         file["x_mean"], file["x_sd"] = self.x_mean, self.x_sd
         file["stimulus_id"] = self.stimulus_id
         self.design.write(file.create_group("design"))
@@ -232,7 +232,7 @@ class Solver(Protocol):
     """Fits models of units to the training samples of a region."""
 
     def groups(self, units: Units) -> Sequence[Columns]:
-        """Columns of a table of units that are solved together, the portions of the work."""
+        """Columns of the units that are solved together."""
 
     def solve(self, Y: Floats) -> Solution:
         """Models of the units Y (n_stimuli, n_units)."""
@@ -242,7 +242,7 @@ class Model(Protocol):
     """Settings of a kind of decoder, such as `TopKRidge`."""
 
     def solver(self, design: Design) -> Solver:
-        """What fits this model to the training samples of a region."""
+        """Solver of this model for the training samples of a region."""
 
 
 class FittedUnits(NamedTuple):
@@ -259,9 +259,9 @@ class LayerDecoder:
     Parameters
     ----------
     training : TrainingVoxels
-    model : such as `TopKRidge()`
+    model : decoder, such as `TopKRidge()`
     n_jobs : int, optional
-        Threads that share the units (None: 1, -1: all cores).
+        Number of threads (None: 1, -1: all cores).
 
     Examples
     --------
@@ -289,32 +289,32 @@ class LayerDecoder:
         units: Units | None = None,
         keep: Callable[[Columns, FittedUnits], None] | None = None,
     ) -> NDArray[np.float32]:
-        """Train the decoders of some units and predict; they are gone after that.
+        """Train the decoders of some units and predict with them. The decoders are not kept.
 
         Parameters
         ----------
         features : (n_stimuli, *unit_shape) array
-            Of the training stimuli, or of more; in any order. Not changed.
+            Features of the training stimuli, in any order; there may be more. Not modified.
         known : n_stimuli strings
             Stimulus of each row of `features`.
         X : (n_test, n_voxels) array
-            Test samples, averaged: see `average_trials`.
+            Averaged test samples, see `average_trials`.
         units : Units, optional
-            Which units these are, if only some of a layer: `features` is (n_stimuli, n_units) then.
+            The units, if `features` has only some units of a layer, as (n_stimuli, n_units).
         keep : optional
-            Called with the columns of units that were solved together, units being in C order, and
-            their decoders.
+            Function called with the columns (in C order) of the units that were solved together,
+            and with their decoders.
 
         Returns
         -------
         (n_test, *unit_shape) float32 array
-            In the units of the training features.
+            Decoded features, on the scale of the training features.
 
         Raises
         ------
         InputError
-            If a training stimulus has no features or two, if rows and ids do not fit together,
-            or if a value is not finite.
+            If a training stimulus does not have exactly one row of features, if rows and ids do not
+            match, or if a value is not finite.
         """
         if features.ndim < 2 or len(features) != len(known):
             raise InputError(

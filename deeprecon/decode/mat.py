@@ -1,4 +1,4 @@
-"""MATLAB files of one array: written as v7.3 for bdpy's programs, and read, also of v5."""
+"""MATLAB files with one array: writes v7.3 for bdpy, reads v5 and v7.3."""
 
 import io
 import os
@@ -19,7 +19,7 @@ from deeprecon.errors import InputError, about, reason
 AnyPath = str | os.PathLike[str]
 
 _USERBLOCK = 512
-# MATLAB tells its versions apart by this text and the four bytes at its end. The date is fixed, so
+# MATLAB recognises its versions by this text and the four bytes at its end. The date is fixed, so
 # that the same features give the same file.
 _HEADER = (
     (
@@ -30,7 +30,7 @@ _HEADER = (
     + b"\x00\x02IM"
 )
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_MATLAB_CLASS = {"float32": "single", "float64": "double"}  # those of integers are named alike
+_MATLAB_CLASS = {"float32": "single", "float64": "double"}  # integer classes have NumPy's names
 
 
 def write_mat(path: AnyPath, name: str, array: NDArray[np.number]) -> None:
@@ -39,8 +39,8 @@ def write_mat(path: AnyPath, name: str, array: NDArray[np.number]) -> None:
     Parameters
     ----------
     path : MATLAB file; replaced whole if it exists
-    name : of the variable
-    array : float32, float64 or integers, of any shape; MATLAB takes one axis as a row
+    name : name of the variable
+    array : float32, float64 or integers, of any shape; a vector becomes a row
     """
     with _writing_mat(path) as file:
         _put(file, name, array)
@@ -52,7 +52,7 @@ def write_feature_index(path: AnyPath, units: Mapping[str, NDArray[np.int64]]) -
     Parameters
     ----------
     path : MATLAB file
-    units : layer -> places among the layer's units in C order, from 0
+    units : layer -> indices of units in C order, from 0
     """
     with _writing_mat(path) as file:
         group = file.create_group("index")
@@ -64,8 +64,8 @@ def write_feature_index(path: AnyPath, units: Mapping[str, NDArray[np.int64]]) -
 
 @contextmanager
 def _writing_mat(path: AnyPath) -> Iterator[h5py.File]:
-    """An HDF5 file with MATLAB's header, which appears at `path` if the block succeeds."""
-    # In memory, since HDF5 dies on a full disk (see deeprecon.hdf5) and one stimulus is small.
+    """Open an HDF5 file with MATLAB's header; it appears at `path` if the block succeeds."""
+    # Written in memory, because HDF5 crashes on a full disk (see deeprecon.hdf5).
     memory = io.BytesIO()
     with h5py.File(memory, "w", userblock_size=_USERBLOCK) as file:
         yield file
@@ -76,12 +76,12 @@ def _writing_mat(path: AnyPath) -> Iterator[h5py.File]:
 
 
 def _put(group: h5py.Group, name: str, array: NDArray[np.number]) -> None:
-    """A dataset as MATLAB and hdf5storage store arrays."""
-    # MATLAB counts axes from the other end, and has two of them at least.
+    """Write a dataset as MATLAB and hdf5storage store arrays."""
+    # MATLAB has the axes in reverse order, and at least two.
     dataset = group.create_dataset(name, data=np.atleast_2d(array).T)
     kind = array.dtype.name
     dataset.attrs["MATLAB_class"] = np.bytes_(_MATLAB_CLASS.get(kind, kind))
-    # With these hdf5storage gives one axis back as one, as bdpy needs of an index.
+    # With these attributes, hdf5storage restores one axis, which bdpy needs for an index.
     dataset.attrs["Python.Shape"] = np.array(array.shape, np.uint64)
     dataset.attrs["Python.Type"] = np.bytes_("numpy.ndarray")
     dataset.attrs["Python.numpy.Container"] = np.bytes_("ndarray")
@@ -94,11 +94,11 @@ def read_mat(path: AnyPath, name: str = "feat") -> NDArray[np.float32]:
     Parameters
     ----------
     path : MATLAB file
-    name : of the variable
+    name : name of the variable
 
     Returns
     -------
-    float32 array of two or more axes, in MATLAB's order of axes
+    float32 array with two or more axes, in MATLAB's order
 
     Raises
     ------
@@ -110,12 +110,12 @@ def read_mat(path: AnyPath, name: str = "feat") -> NDArray[np.float32]:
 
 
 def open_binary(path: Path) -> BinaryIO:
-    """A file to read."""
+    """Open a file for reading."""
     return path.open("rb")
 
 
 def read_stream(opened: Callable[[], BinaryIO], name: str) -> NDArray[np.float32]:
-    """The array `name` of the MATLAB file that `opened` opens; InputError that names no file."""
+    """Read the array `name` of a MATLAB file; an InputError does not name the file."""
     try:
         with opened() as stream:
             head = stream.read(_USERBLOCK + len(_HDF5))
@@ -124,7 +124,7 @@ def read_stream(opened: Callable[[], BinaryIO], name: str) -> NDArray[np.float32
             found = _read_v73(stream, name) if is_hdf5 else _read_v5(stream, name)
     except InputError:
         raise
-    # What h5py, SciPy and zipfile raise of a damaged file depends on where the damage is.
+    # Which error h5py, SciPy and zipfile raise depends on where a file is damaged.
     except Exception as error:
         raise InputError(f"not a readable MATLAB file ({reason(error)})") from None
     if found.dtype.kind not in "fiu" or not found.size:
@@ -133,24 +133,24 @@ def read_stream(opened: Callable[[], BinaryIO], name: str) -> NDArray[np.float32
 
 
 def _not_numbers(name: str, found: str) -> InputError:
-    """What to raise of a variable that is no array of real numbers."""
+    """The error for a variable that is not an array of real numbers."""
     return InputError(f"{name}: found {found}, expected an array of real numbers")
 
 
 def _no_variable(name: str, found: list[str]) -> InputError:
-    """What to raise of a file without the variable."""
+    """The error for a file without the variable."""
     return InputError(f"no variable {name!r}; found {', '.join(found) or 'none'}")
 
 
 def _read_v73(stream: BinaryIO, name: str) -> NDArray[np.generic]:
-    """A variable of an HDF5 file, axes in MATLAB's order."""
+    """Read a variable of an HDF5 file, with axes in MATLAB's order."""
     with h5py.File(stream, "r") as file:
         if name not in file:
             raise _no_variable(name, list(file))
         found = file[name]
         if not isinstance(found, h5py.Dataset):
             raise _not_numbers(name, "a struct")
-        # Text is stored as numbers, and in place of an empty array its shape.
+        # Text is stored as numbers, and an empty array as its shape.
         kind = found.attrs.get("MATLAB_class")
         if kind in (b"char", b"logical") or "MATLAB_empty" in found.attrs:
             empty = "empty " if "MATLAB_empty" in found.attrs else ""
@@ -159,7 +159,7 @@ def _read_v73(stream: BinaryIO, name: str) -> NDArray[np.generic]:
 
 
 def _read_v5(stream: BinaryIO, name: str) -> NDArray[np.generic]:
-    """A variable of a MATLAB v5 file."""
+    """Read a variable of a MATLAB v5 file."""
     variables = scipy.io.loadmat(stream)
     if name not in variables:
         raise _no_variable(name, [key for key in variables if not key.startswith("__")])

@@ -1,4 +1,4 @@
-"""Threads that share the units of a layer."""
+"""Division of the units of a layer among threads."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -11,7 +11,7 @@ U = TypeVar("U")
 
 
 def consecutive(n_units: int, per_block: int) -> list[slice]:
-    """Slices of units, the portions of the work."""
+    """Slices of `per_block` units that cover all units; the last may be shorter."""
     starts = range(0, n_units, per_block)
     return [slice(start, min(start + per_block, n_units)) for start in starts]
 
@@ -19,10 +19,10 @@ def consecutive(n_units: int, per_block: int) -> list[slice]:
 def in_threads(
     work: Callable[[U], T], portions: Sequence[U], n_jobs: int | None = None
 ) -> Iterator[T]:
-    """Do `work` for each portion, in threads, and yield what it returns, in order.
+    """Apply `work` to each portion in threads, and yield the results in order.
 
-    BLAS has one thread meanwhile: systems of a few hundred voxels are too small to share among
-    threads, and results do not depend on `n_jobs`.
+    BLAS uses one thread meanwhile: systems of a few hundred voxels are too small for more, and so
+    results do not depend on `n_jobs`.
     """
     with threadpool_limits(limits=1, user_api="blas"):
         parallel = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator")

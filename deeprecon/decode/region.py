@@ -1,24 +1,40 @@
-"""A region's voxels as decoding needs them: one file for the decoders of all layers."""
+"""Training statistics and test samples of a region: one file for the decoders of all layers."""
 
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deeprecon.decode.layer import TrainingVoxels, average_trials, repetition
+from deeprecon.decode.reliability import voxel_reliability
 from deeprecon.errors import InputError
 from deeprecon.hdf5 import reading, strings, writing
 
 Array = NDArray[np.floating]
 
 
+class DecoderInput(NamedTuple):
+    """Test samples in the form in which they are decoded.
+
+    Attributes
+    ----------
+    X : (n_samples, n_voxels)
+    stimulus_id : n_samples strings
+    repetition : (n_samples,) from 1; None if samples are averages
+    """
+
+    X: Array
+    stimulus_id: list[str]
+    repetition: NDArray[np.intp] | None = None
+
+
 @dataclass(frozen=True)
 class TestSamples:
-    """Samples of one stimulus set, not averaged.
+    """Samples of one test set, not averaged.
 
     Attributes
     ----------
@@ -31,32 +47,32 @@ class TestSamples:
     X: Array
     stimulus_id: list[str]
 
-    def averaged(self, repetitions: str | int) -> tuple[Array, list[str], NDArray[np.intp] | None]:
-        """What is decoded: averages, or samples with the number of their repetition.
+    def averaged(self, repetitions: str | int) -> DecoderInput:
+        """Averages to decode, or single samples with the numbers of their repetitions.
 
         Parameters
         ----------
-        repetitions : "all", the number that is averaged, or "single" for every sample by itself
+        repetitions : "all", the number of samples to average, or "single" for no averaging
         """
         if repetitions == "single":
-            return self.X, self.stimulus_id, repetition(self.stimulus_id)
+            return DecoderInput(self.X, self.stimulus_id, repetition(self.stimulus_id))
         n = None if repetitions == "all" else int(repetitions)
-        return *average_trials(self.X, self.stimulus_id, n), None
+        return DecoderInput(*average_trials(self.X, self.stimulus_id, n))
 
     def half(self, which: int, repetitions: str | int = "all") -> tuple[Array, list[str]]:
-        """Averages of every other repetition, of stimuli with two repetitions or more.
+        """Average the odd or the even repetitions of stimuli with at least two repetitions.
 
-        Both halves have equally many: the last of an odd number is in neither, so that their
-        correlation tells by Spearman and Brown's formula that of the average of both.
+        Both halves have the same number of repetitions, as the Spearman-Brown formula assumes. If
+        the number of repetitions is odd, the last one is left out.
 
         Parameters
         ----------
-        which : 1 for the first, third ... presentation of each stimulus, 2 for the second ...
-        repetitions : "all", or the number of which halves are made
+        which : 1 for the odd presentations of each stimulus, 2 for the even ones
+        repetitions : "all", or the number of presentations to divide into halves
 
         Returns
         -------
-        averages : (n_stimuli, n_voxels), no row if no stimulus came twice
+        averages : (n_stimuli, n_voxels); no rows if no stimulus was repeated
         stimulus_id : list of n_stimuli strings, in the order of `averaged`
         """
         number, most = repetition(self.stimulus_id), Counter(self.stimulus_id)
@@ -92,12 +108,12 @@ class Region:
         stimulus_set: Sequence[str],
         test_sets: Sequence[str],
     ) -> Self:
-        """Of all samples (n_samples, n_voxels); the set "train" is for training.
+        """Make a region from all samples (n_samples, n_voxels); the set "train" is for training.
 
         Raises
         ------
         InputError
-            If a set has no sample, or as `TrainingVoxels.of`.
+            If a set has no sample, or see `TrainingVoxels.of`.
         """
         sets, ids = np.asarray(stimulus_set), np.asarray(stimulus_id)
         for name in ("train", *test_sets):
@@ -109,8 +125,25 @@ class Region:
         tests = {k: TestSamples(voxels[rows[k]], ids[rows[k]].tolist()) for k in test_sets}
         return cls(training, tests)
 
+    def averaged(self, sets: Sequence[str], repetitions: str | int) -> list[DecoderInput]:
+        """Samples to decode for each set, see `TestSamples.averaged`."""
+        return [self.tests[name].averaged(repetitions) for name in sets]
+
+    def halves(self, sets: Sequence[str], repetitions: str | int) -> list[DecoderInput]:
+        """First halves of all sets, then second halves, see `TestSamples.half`."""
+        tests = [self.tests[name] for name in sets]
+        return [DecoderInput(*test.half(which, repetitions)) for which in (1, 2) for test in tests]
+
+    def reliability(self) -> list[dict[str, Any]]:
+        """Reliability of the test samples: the set and the columns of `voxel_reliability`."""
+        return [
+            {"set": name, **row}
+            for name, test in self.tests.items()
+            for row in voxel_reliability(self.training.standardised(test.X), test.stimulus_id)
+        ]
+
     def save(self, path: str | os.PathLike[str], attributes: Mapping[str, str]) -> None:
-        """Write an HDF5 file, which `load` reads."""
+        """Write an HDF5 file for `load`."""
         with writing(path) as file:
             self.training.write(file.create_group("training"))
             tests = file.create_group("tests", track_order=True)
@@ -121,7 +154,7 @@ class Region:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote."""
+        """Read a file written by `save`."""
         with reading(path, "a region's voxels") as file:
             tests = {
                 name: TestSamples(group["X"][:], strings(group["stimulus_id"]))

@@ -1,4 +1,4 @@
-"""What repetitions tell: accuracy against their number, and how good it could be at best."""
+"""Decoding accuracy by number of repetitions, and noise ceilings."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,19 +14,19 @@ Array = NDArray[np.floating]
 
 
 def stack_repetitions(values: Array, stimulus_id: Sequence[str]) -> tuple[Array, list[str]]:
-    """Rows of single samples as an array with an axis of repetitions.
+    """Arrange rows of single samples in an array with an axis of repetitions.
 
     Parameters
     ----------
     values : (n_samples, n_columns)
-        Voxels, or features decoded from single samples.
+        Voxel values, or features decoded from single samples.
     stimulus_id : n_samples strings
         Stimulus of each row, in order of presentation.
 
     Returns
     -------
     stacked : (n_repetitions, n_stimuli, n_columns)
-        As many repetitions as the stimulus with the fewest has; later ones are left out.
+        The number of repetitions is the minimum over stimuli; later repetitions are left out.
     stimulus_id : list of n_stimuli strings
     """
     stimuli = list(dict.fromkeys(stimulus_id))
@@ -38,7 +38,7 @@ def stack_repetitions(values: Array, stimulus_id: Sequence[str]) -> tuple[Array,
 
 
 def repetition_counts(n: int, also: int) -> list[int]:
-    """1, 2, 4, 8 ... and n, and another: for how many repetitions accuracy is worked out.
+    """Numbers of repetitions for which to compute accuracy: powers of 2, n, and `also`.
 
     Examples
     --------
@@ -49,13 +49,13 @@ def repetition_counts(n: int, also: int) -> list[int]:
 
 
 def averages(stacked: Array, n: int) -> Iterator[Array]:
-    """Averages of n repetitions each, no repetition in two of them: (n_stimuli, n_columns)."""
+    """Averages (n_stimuli, n_columns) of disjoint groups of n repetitions."""
     for start in range(0, len(stacked) - n + 1, n):
         yield stacked[start : start + n].mean(axis=0)
 
 
 def repeat_correlation(stacked: Array) -> NDArray[np.float64]:
-    """Mean correlation over stimuli between two repetitions, over all pairs: (n_columns,).
+    """Correlation over stimuli between two repetitions, averaged over all pairs: (n_columns,).
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def repeat_correlation(stacked: Array) -> NDArray[np.float64]:
 
     Returns
     -------
-    NaN for a column that is constant in some repetition, and where there is but one.
+    NaN for a column that is constant in a repetition, and if there is only one repetition.
 
     Examples
     --------
@@ -78,14 +78,14 @@ def repeat_correlation(stacked: Array) -> NDArray[np.float64]:
     sd = z.std(axis=1, keepdims=True)
     constant = (stacked == stacked[:, :1]).all(axis=1).any(axis=0)
     z /= divisor(sd)
-    # The sum over pairs of products is the square of the sum less the sum of squares.
+    # The sum of products over pairs is the square of the sum minus the sum of squares.
     pairs = (z.sum(axis=0) ** 2).sum(axis=0) - (z**2).sum(axis=(0, 1))
     r = pairs / (n_stimuli * n_repetitions * (n_repetitions - 1))
     return np.where(constant, np.nan, r)
 
 
 def voxel_reliability(X: Array, stimulus_id: Sequence[str]) -> list[dict[str, object]]:
-    """How alike the voxels answer to the repetitions of a set's stimuli.
+    """Reliability of the voxels' responses to repeated stimuli of a set.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ def voxel_reliability(X: Array, stimulus_id: Sequence[str]) -> list[dict[str, ob
     Returns
     -------
     list of rows
-        `measure`: profile (of a voxel over stimuli, mean over voxels) or pattern (of a stimulus
-        over voxels, mean over stimuli); n_repetitions; the mean `correlation` between two of
-        them; the noise ceilings of a single sample and of the average of all.
+        `measure`: profile (a voxel over stimuli, mean over voxels) or pattern (a stimulus over
+        voxels, mean over stimuli); n_repetitions; the mean `correlation` between two
+        repetitions; the noise ceilings of a single sample and of the average of all samples.
     """
     stacked, _ = stack_repetitions(X, stimulus_id)
     n = len(stacked)
@@ -115,26 +115,26 @@ def accuracy_by_repetitions(
 ) -> list[dict[str, object]]:
     """Scores of a layer when 1, 2, 4, 8 ... test samples of each stimulus are averaged.
 
-    Decoders are linear and test samples only averaged and scaled, so that averaging what is
-    decoded from single samples is the same as decoding their average.
+    Decoders are linear, and test samples are only averaged and scaled. So averaging the features
+    decoded from single samples is the same as decoding the averaged sample.
 
     Parameters
     ----------
     stacked : (n_repetitions, n_stimuli, n_units)
-        Decoded from single samples.
+        Features decoded from single samples.
     true : (n_stimuli, n_units)
-    mean, sd : (n_units,) of the training features
+    mean, sd : (n_units,) mean and SD of the training features
     training : (n_training_stimuli, n_units)
-        Features of the training images, which identification must tell apart too.
+        Features of the training images, which are further candidates for identification.
     used : "all", a number, or "single"
-        Samples that the study averages.
+        Number of samples that the study averages.
 
     Returns
     -------
     list of rows
-        n_repetitions, whether these are `used`, n_subsets (averages of different repetitions,
-        over which `value` is the mean), metric, value, and `ceiling` of the correlations, NaN
-        where there is none.
+        n_repetitions, `used` (whether the study uses this number), n_subsets (number of disjoint
+        averages over which `value` is the mean), metric, value, and for correlations the noise
+        `ceiling`, otherwise NaN.
     """
     scaled = (stacked - mean) / divisor(sd)
     between = {
@@ -160,7 +160,7 @@ def accuracy_by_repetitions(
 
 
 def _among_all(predicted: Array, true: Array, training: Array) -> dict[str, float]:
-    """Identification of each stimulus among all test and all training images."""
+    """Identification of each stimulus among all test and training images."""
     n = len(true) + len(training)
     rank = identification_rank(predicted, np.concatenate([true, training]), np.arange(len(true)))
     return {
@@ -171,6 +171,6 @@ def _among_all(predicted: Array, true: Array, training: Array) -> dict[str, floa
 
 
 def _mean(values: Array) -> float:
-    """Mean of the values that are defined; NaN if none is, as with one repetition."""
+    """Mean of the values that are defined; NaN if none is."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else float("nan")

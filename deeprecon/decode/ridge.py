@@ -2,44 +2,41 @@
 
 For one unit: take the `n_voxels` voxels with the largest absolute correlation with it, append a
 column of ones, and solve the ridge equations with the penalty on the weights AND on the bias.
-Reference: the program fastl2lir 0.11 (KamitaniLab/PyFastL2LiR); nothing is scaled here, as
-nothing is there.
+The reference is fastl2lir 0.11 (KamitaniLab/PyFastL2LiR). Like it, this module scales nothing.
 
-The penalised bias is one more row of data. With N samples, voxel means m, unit mean u and
-s = sqrt(alpha N / (N + alpha)), the model's weights are those of the ridge WITHOUT a bias on
+The penalised bias is equivalent to one more row of data. With N samples, voxel means m, unit mean
+u and s = sqrt(alpha N / (N + alpha)), the model's weights are those of the ridge WITHOUT a bias on
 Z = [X - m; s m] and t = [y - u; s u], and the bias is N / (N + alpha) (u - m.w). So the matrix
-K = Z'Z + alpha I is made once for all units, each unit solves with the part of it that belongs
-to its voxels, and float32 loses far less to large voxel means than with X'X.
+K = Z'Z + alpha I is computed once for all units, each unit is solved with the submatrix of its
+voxels, and large voxel means cost far fewer digits in float32 than they do in X'X.
 
-Where a unit leaves few voxels out, its solution comes from P = inv(K), made once: with R the
+If a unit uses nearly all voxels, its solution comes from P = inv(K), computed once: with R the
 voxels that it does NOT use and c = Z't, w = P c - P_R inv(P_RR) (P c)_R, which is 0 on R.
 """
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_solve
 from scipy.sparse import csr_array
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from deeprecon.decode.conditioning import check_factor, cholesky, naming_penalty
+from deeprecon.decode.conditioning import cholesky, naming_penalty
 from deeprecon.decode.design import Design, Floats, centre_units, stimulus_rows
-from deeprecon.decode.estimator import UnitRegressor
-from deeprecon.decode.lapack import solve_upper
+from deeprecon.decode.estimator import SelectiveRegressor
+from deeprecon.decode.lapack import solve_parts
 from deeprecon.decode.parallel import consecutive, in_threads
 from deeprecon.errors import InputError
 from deeprecon.features.units import Units
 
-_BANDS = 8  # a symmetric matrix is gathered in bands of rows, each from its diagonal on
-_COMPLEMENT = 0.8  # voxels left out per voxel used below which the complement is faster
+_COMPLEMENT = 0.8  # the complement is faster below this ratio of unused to used voxels
 
 
 _Weights = tuple[NDArray[np.int32] | None, Floats]  # selected voxels (None: all), weights
 
 
 class TopKSolution(NamedTuple):
-    """Weights of many units, only where they are not zero.
+    """Weights of many units, without the voxels that a unit does not use.
 
     Attributes
     ----------
@@ -47,14 +44,17 @@ class TopKSolution(NamedTuple):
         Columns of X that each unit uses, ascending. None: every unit uses every column.
     weights : (n_units, n_selected) array
     intercept : (n_units,) array
+    n_iter : (n_units,) array or None
+        Number of iterations for each unit, if the solver is iterative.
     """
 
     selected: NDArray[np.int32] | None
     weights: Floats
     intercept: Floats
+    n_iter: NDArray[np.intp] | None = None
 
     def coefficients(self, n_voxels: int) -> Floats | csr_array:
-        """Weights on all voxels, (n_units, n_voxels): dense where all are used, else sparse."""
+        """Weights of all voxels (n_units, n_voxels): dense if all are used, else sparse."""
         if self.selected is None:
             return self.weights
         n, k = self.weights.shape
@@ -83,22 +83,9 @@ def largest(score: Floats, k: int) -> NDArray[np.intp]:
     return np.nonzero(keep)[1].reshape(n_rows, k)
 
 
-def _solve_parts(matrix: Floats, used: NDArray[np.intp], right: Floats, alpha: float) -> Floats:
-    """Solve matrix[v, v] w = right[j] for the rows and columns v = used[j] of each unit j."""
-    n, k = len(matrix), used.shape[1]
-    flat, part = matrix.reshape(-1), np.empty((k, k), matrix.dtype)
-    bands = [(i * k // _BANDS, (i + 1) * k // _BANDS) for i in range(_BANDS)]
-    solved = np.array(right, matrix.dtype, order="C")
-    factors = np.empty_like(solved)
-    with naming_penalty(alpha, matrix.dtype):
-        for voxels, solution, factor in zip(used, solved, factors, strict=True):
-            rows = voxels[:, None] * n
-            for start, stop in bands:
-                part[start:stop, start:] = flat[rows[start:stop] + voxels[start:]]
-            solve_upper(part, solution)
-            factor[:] = part.diagonal()
-        check_factor(factors, matrix.diagonal()[used])
-    return solved
+def shrinkage(n_samples: int, alpha: float) -> float:
+    """Factor N / (N + alpha) by which the penalty of the bias shrinks a mean."""
+    return n_samples / (n_samples + alpha)
 
 
 def regularised_gram(design: Design, alpha: float) -> Floats:
@@ -111,32 +98,30 @@ def regularised_gram(design: Design, alpha: float) -> Floats:
 
 
 def needs_each_system(n_voxels: int, n_selected: int) -> bool:
-    """Whether units leave so many voxels out that solving each by itself is the fastest way."""
+    """Whether solving the system of each unit is faster than using the complement."""
     return n_voxels - n_selected >= _COMPLEMENT * n_selected
 
 
 class TopKSolver:
-    """Solves the units of one region, block by block; what they share is worked out once.
+    """Solves the units of one region, block by block; shared terms are computed once.
 
     Parameters
     ----------
-    design : Design
-        Of the training samples.
-    n_voxels, alpha
-        As of `solve_topk_ridge`.
+    design : the training samples
+    n_voxels, alpha : see `solve_topk_ridge`
 
     Raises
     ------
     InputError
-        As `solve_topk_ridge`.
+        If a setting is out of range.
     """
 
     def __init__(self, design: Design, n_voxels: int | None, alpha: float) -> None:
         _check_settings(n_voxels, alpha)
         self._design, self._n_selected = design, n_voxels or design.n_voxels
         self._alpha = alpha
-        self._kept = design.n_samples / (design.n_samples + alpha)
-        self._penalty = alpha * self._kept  # of the squared mean prediction
+        self._kept = shrinkage(design.n_samples, alpha)
+        self._penalty = alpha * self._kept  # penalty on the squared mean prediction
         self._n_left = design.n_voxels - self._n_selected
         if needs_each_system(design.n_voxels, self._n_selected):
             self._solve, self._matrix = self._solve_selected, regularised_gram(design, alpha)
@@ -152,9 +137,9 @@ class TopKSolver:
             self._solve = self._solve_complement
 
     def groups(self, units: Units) -> list[slice]:
-        """Units that a thread takes at a time."""
-        # Few keep what is (units x voxels) in the processor's cache; one factor serves many.
-        return consecutive(len(units.place), 64 if self._n_left > 0 else 1024)
+        """Blocks of units, each for one thread."""
+        # Small (units x voxels) arrays stay in the cache; one factor serves larger blocks.
+        return consecutive(len(units.index), 64 if self._n_left > 0 else 1024)
 
     def solve(self, Y: Floats) -> TopKSolution:
         """Weights of the units Y (n_stimuli, n_units)."""
@@ -166,7 +151,7 @@ class TopKSolver:
         return TopKSolution(selected, weights, intercept.astype(weights.dtype))
 
     def _right(self, covariance: Floats, mean: Floats) -> Floats:
-        """The right sides Z't: the row of the penalised bias adds to the covariances."""
+        """The right-hand sides Z't: covariances and the term of the penalised bias."""
         scaled = mean * mean.dtype.type(self._penalty)
         return covariance + scaled[:, None] * self._design.mean
 
@@ -175,18 +160,18 @@ class TopKSolver:
         return largest(self._design.correlation_order(covariance), self._n_selected)
 
     def _solve_all(self, covariance: Floats, mean: Floats) -> _Weights:
-        """Every unit on all voxels."""
+        """Weights of units that use all voxels."""
         right = self._right(covariance, mean)
         return None, cho_solve(self._factor, right.T).T.astype(right.dtype)
 
     def _solve_selected(self, covariance: Floats, mean: Floats) -> _Weights:
-        """Each unit on its part of K."""
+        """Weights from the submatrix of K of each unit."""
         selected = self._select(covariance)
         right = np.take_along_axis(self._right(covariance, mean), selected, axis=1)
-        return selected.astype(np.int32), _solve_parts(self._matrix, selected, right, self._alpha)
+        return selected.astype(np.int32), solve_parts(self._matrix, selected, right, self._alpha)
 
     def _solve_complement(self, covariance: Floats, mean: Floats) -> _Weights:
-        """Each unit on all voxels, corrected by what makes the others 0."""
+        """Weights on all voxels, corrected so that those of unused voxels become 0."""
         selected = self._select(covariance)
         unused = np.ones(covariance.shape, bool)
         np.put_along_axis(unused, selected, False, axis=1)
@@ -194,7 +179,7 @@ class TopKSolver:
         weights = self._right(covariance, mean) @ self._matrix
         excess = np.zeros_like(weights)
         wrong = np.take_along_axis(weights, left, axis=1)
-        solved = _solve_parts(self._matrix, left, wrong, self._alpha)
+        solved = solve_parts(self._matrix, left, wrong, self._alpha)
         np.put_along_axis(excess, left, solved, axis=1)
         weights -= excess @ self._matrix
         used = np.take_along_axis(weights, selected, axis=1)
@@ -202,8 +187,8 @@ class TopKSolver:
 
 
 def _solve_dual(X: Floats, Y: Floats, index: NDArray[np.integer], alpha: float) -> TopKSolution:
-    """All units on all voxels, through the matrix ZZ' + alpha I over samples."""
-    kept = len(X) / (len(X) + alpha)
+    """Weights of all voxels from the dual system ZZ' + alpha I over samples."""
+    kept = shrinkage(len(X), alpha)
     voxel_mean = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
     scale = X.dtype.type(np.sqrt(alpha * kept))
     rows = np.vstack([X - voxel_mean, scale * voxel_mean])
@@ -218,7 +203,7 @@ def _solve_dual(X: Floats, Y: Floats, index: NDArray[np.integer], alpha: float) 
 
 
 def _check_settings(n_voxels: int | None, alpha: float) -> None:
-    """Raise InputError unless both are in range."""
+    """Raise InputError unless both settings are in range."""
     if n_voxels is not None and n_voxels < 1:
         raise InputError(f"n_voxels: {n_voxels}, expected at least 1, or None for all voxels")
     if not 0 < alpha < np.inf:
@@ -234,24 +219,24 @@ def solve_topk_ridge(
     stimulus_index: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> TopKSolution:
-    """Weights of the FastL2LiR model, exactly.
+    """Exact weights of the FastL2LiR model.
 
     Parameters
     ----------
     X : (n_samples, n_features) float32 or float64 array
-        One voxel per column, used as it is: the caller scales. Its dtype is that of the work.
+        One voxel per column, not scaled here. The result has its dtype.
     Y : (n_samples, n_units) array
         Or (n_stimuli, n_units) with `stimulus_index`.
     n_voxels : int or None
-        Voxels that each unit uses: those with the largest absolute Pearson correlation with it;
-        of equals, the first. None, or not less than X has: all, by one solve for all units.
+        Voxels that each unit uses: those with the largest absolute Pearson correlation with it.
+        The first voxel wins a tie. All voxels, if None or not less than n_features.
     alpha : float
-        Penalty on the squared weights and the squared bias; above 0, not scaled by n_samples.
+        Penalty on the squared weights and the squared bias, above 0, not scaled by n_samples.
     stimulus_index : (n_samples,) integers, optional
-        Row of Y that belongs to each row of X, where stimuli were repeated. The same as giving
-        `Y[stimulus_index]`, without making it. Every row of Y must be used.
+        Row of Y for each row of X, if stimuli were repeated. Equivalent to
+        `Y[stimulus_index]`, without the copy. Every row of Y must be used.
     n_jobs : int, optional
-        Threads that share the units (None: 1, -1: all cores). The result does not depend on it.
+        Number of threads (None: 1, -1: all cores). The result does not depend on it.
 
     Returns
     -------
@@ -260,20 +245,21 @@ def solve_topk_ridge(
     Raises
     ------
     InputError
-        If a setting is out of range or the rows do not fit together.
+        If a setting is out of range or the rows of X and Y do not match.
     deeprecon.decode.conditioning.SingularSystemError
         If alpha is too small for the dtype; this is an InputError and a LinAlgError.
 
     Notes
     -----
-    A voxel whose variance (ddof=0) is below 1e-8 has correlation 0, and so has every voxel with a
-    constant unit; such a unit is predicted by its mean times N / (N + alpha) if X is centred.
+    Voxels with a variance (ddof=0) below 1e-8 count as uncorrelated, as do all voxels for a
+    constant unit. If X is centred, a constant unit is predicted by its mean times N / (N + alpha).
 
     Examples
     --------
     >>> X = np.array([[-1.0, 0.1], [0.0, -0.2], [1.0, 0.1]])
-    >>> solve_topk_ridge(X, 6 * X[:, :1], n_voxels=1, alpha=1.0)
-    TopKSolution(selected=array([[0]], dtype=int32), weights=array([[4.]]), intercept=array([0.]))
+    >>> solution = solve_topk_ridge(X, 6 * X[:, :1], n_voxels=1, alpha=1.0)
+    >>> solution.selected, solution.weights, solution.intercept
+    (array([[0]], dtype=int32), array([[4.]]), array([0.]))
     """
     _check_settings(n_voxels, alpha)
     index = stimulus_rows(stimulus_index, len(X), len(Y))
@@ -283,28 +269,33 @@ def solve_topk_ridge(
     solver = TopKSolver(Design.of(X, index, len(Y)), n_voxels, alpha)
     blocks = solver.groups(Units.every((Y.shape[1],)))
     solutions = list(in_threads(lambda units: solver.solve(Y[:, units]), blocks, n_jobs))
+    return _joined(solutions, X.dtype)
+
+
+def _joined(solutions: list[TopKSolution], dtype: np.dtype[Any]) -> TopKSolution:
+    """Join the solutions of consecutive blocks of units."""
     selected = [part.selected for part in solutions if part.selected is not None]
     return TopKSolution(
         np.concatenate(selected) if selected else None,
-        np.concatenate([part.weights for part in solutions]).astype(X.dtype, copy=False),
-        np.concatenate([part.intercept for part in solutions]).astype(X.dtype, copy=False),
+        np.concatenate([part.weights for part in solutions]).astype(dtype, copy=False),
+        np.concatenate([part.intercept for part in solutions]).astype(dtype, copy=False),
     )
 
 
-class TopKRidge(UnitRegressor):
+class TopKRidge(SelectiveRegressor):
     """The FastL2LiR model as a scikit-learn regressor of many units at once.
 
-    No scaling inside: the lab's scaling, repeats and averaging are in
-    `deeprecon.decode.layer.LayerDecoder`. NaN and infinity are refused.
+    The data are not scaled here: see `deeprecon.decode.layer.LayerDecoder` for that and for
+    repetitions. NaN and infinity are refused.
 
     Parameters
     ----------
     n_voxels : int or None
-        Voxels that each unit uses. None, or not less than X has: all.
+        Voxels that each unit uses. All, if None or not less than n_features.
     alpha : float
         Penalty on the squared weights and the squared bias.
     n_jobs : int, optional
-        Threads that share the units in `fit`; see `solve_topk_ridge`.
+        Number of threads in `fit`; see `solve_topk_ridge`.
 
     Attributes
     ----------
@@ -337,45 +328,19 @@ class TopKRidge(UnitRegressor):
         self.n_jobs = n_jobs
 
     def solver(self, design: Design) -> TopKSolver:
-        """What fits this model to the samples of a region; see `deeprecon.decode.layer`."""
+        """Solver of this model for the training samples of a region."""
         return TopKSolver(design, self.n_voxels, self.alpha)
 
-    def fit(self, X: ArrayLike, Y: ArrayLike, stimulus_index: ArrayLike | None = None) -> Self:
-        """Fit every unit.
-
-        Parameters
-        ----------
-        X : (n_samples, n_features) array
-            float32 is kept; anything else is worked on as float64.
-        Y : (n_samples, *unit_shape) array
-            Or (n_stimuli, *unit_shape) with `stimulus_index`.
-        stimulus_index : (n_samples,) integers, optional
-            Row of Y that belongs to each row of X; see `solve_topk_ridge`.
-        """
-        voxels, units, index = self._training(X, Y, stimulus_index)
-        self.selected_, self.weights_, self.intercept_ = solve_topk_ridge(
-            voxels,
-            units,
-            self.n_voxels,
-            self.alpha,
-            stimulus_index=index,
-            n_jobs=self.n_jobs,
+    def _solve(
+        self, X: Floats, Y: Floats, index: NDArray[np.intp]
+    ) -> list[tuple[slice, TopKSolution]]:
+        solution = solve_topk_ridge(
+            X, Y, self.n_voxels, self.alpha, stimulus_index=index, n_jobs=self.n_jobs
         )
-        return self
-
-    def predict(self, X: ArrayLike) -> Floats:
-        """Predict (n_samples, *unit_shape) from X (n_samples, n_features)."""
-        check_is_fitted(self)
-        samples = validate_data(self, X, reset=False, dtype=self.weights_.dtype)
-        predicted = self._solution.predict(samples)
-        return predicted.reshape(len(samples), *self.unit_shape_)
+        return [(slice(0, Y.shape[1]), solution)]
 
     @property
     def coef_(self) -> csr_array:
         """Weights of all units as a sparse (n_units, n_features) array."""
-        check_is_fitted(self)
-        return csr_array(self._solution.coefficients(self.n_features_in_))
-
-    @property
-    def _solution(self) -> TopKSolution:
-        return TopKSolution(self.selected_, self.weights_, self.intercept_)
+        solution = TopKSolution(self.selected_, self.weights_, self.intercept_)
+        return csr_array(solution.coefficients(self.n_features_in_))

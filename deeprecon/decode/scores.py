@@ -1,7 +1,7 @@
-"""How well features were decoded: three scores of the field, on (n_stimuli, *unit_shape) arrays.
+"""Accuracy of decoded features: three standard scores of (n_stimuli, *unit_shape) arrays.
 
-The definitions are those of bdpy.evals.metrics (KamitaniLab/bdpy). Sums are in float64, over a
-part of the array at a time, so that a convolution layer's millions of units need no copy.
+The definitions are those of bdpy.evals.metrics (KamitaniLab/bdpy). Sums are computed in
+float64 for one part of the array at a time, so that layers with millions of units need no copy.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -19,7 +19,7 @@ Floats = NDArray[np.floating]
 
 
 def _two_tables(predicted: Floats, true: Floats) -> tuple[Floats, Floats]:
-    """Both arrays as (n_stimuli, n_units) tables, after a check that they belong together."""
+    """Check that two arrays match, and return them as (n_stimuli, n_units) tables."""
     if predicted.shape != true.shape:
         raise InputError(f"predicted: shape {predicted.shape}, expected {true.shape}, that of true")
     if predicted.ndim < 2 or not predicted.size:
@@ -57,7 +57,7 @@ def profile_correlation(predicted: Floats, true: Floats) -> NDArray[np.float64]:
     Returns
     -------
     (*unit_shape) array
-        NaN where a unit is constant, or has NaN, in either array, and of one stimulus.
+        NaN where a unit is constant or has NaN in either array, and if there is one stimulus.
 
     Raises
     ------
@@ -87,8 +87,8 @@ def pattern_correlation(
     predicted, true : (n_stimuli, *unit_shape) arrays
         The same stimuli in the same order. Units with NaN are left out.
     mean, sd : (*unit_shape) arrays, optional
-        Of the TRAINING features: both arrays are standardised with them first, so that units of
-        different scale count alike. Give both or neither. Units with SD 0 are left out.
+        Mean and SD of the TRAINING features. Both arrays are standardised with them first, so that
+        units of different scale count equally. Give both or neither. Units with SD 0 are left out.
 
     Returns
     -------
@@ -136,21 +136,21 @@ def pattern_correlation(
 def identification_rank(
     predicted: Floats, candidates: Floats, correct: NDArray[np.integer]
 ) -> NDArray[np.intp]:
-    """Rank of the right candidate among all, by Pearson's r over units with the prediction.
+    """Rank of the correct candidate by its Pearson correlation with the prediction over units.
 
     Parameters
     ----------
     predicted : (n_predicted, *unit_shape) array
     candidates : (n_candidates, *unit_shape) array
-        Such as the true features of all test and training images.
+        For example, the true features of all test and training images.
     correct : (n_predicted,) integers
-        The candidate that each prediction is of.
+        Index of the correct candidate of each prediction.
 
     Returns
     -------
     (n_predicted,) integers
-        1: more like the right candidate than any other. A tie counts against the prediction, so
-        that one with the same value in all units, which resembles nothing, is the last.
+        1 if the prediction is more similar to the correct candidate than to all others. A tie
+        counts against the prediction, so that a constant prediction gets the last rank.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def identification_rank(
 def pairwise_identification(
     predicted: Floats, true: Floats, stimulus_id: Sequence[str] | None = None
 ) -> NDArray[np.float64]:
-    """Share of wrong stimuli that each prediction resembles less than the right one.
+    """Share of wrong stimuli to which each prediction is less similar than to the right one.
 
     For stimulus i: the share of all j != i for which r(predicted i, true i) is larger than
     r(predicted i, true j), where r is Pearson's over units. A tie is a miss. Chance is 0.5.
@@ -192,14 +192,13 @@ def pairwise_identification(
     predicted, true : (n_stimuli, *unit_shape) arrays
         The same stimuli in the same order. Units with NaN are left out.
     stimulus_id : n_stimuli strings, optional
-        If stimuli come several times, as of single samples: rows of the same stimulus are one
-        candidate.
+        Stimulus of each row, if stimuli are repeated, as for single samples. Rows of the same
+        stimulus are one candidate.
 
     Returns
     -------
     (n_stimuli,) array
-        0 for a prediction with the same value in all units, as it resembles nothing. NaN of one
-        stimulus, which has no competitor.
+        0 for a prediction that is constant over units. NaN if there is only one stimulus.
 
     Raises
     ------

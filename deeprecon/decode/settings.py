@@ -1,11 +1,9 @@
-"""Settings of the decoders that are trained here; light, as each start of the workflow reads it."""
+"""Defaults of the settings of decoders that cross-validation can choose."""
 
 from typing import Any
 
-# Of each model the settings that may be lists, among which cross-validation chooses, and what they
-# are if not given.
+from deeprecon.decode.registry import MODELS, tuned_defaults
+
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "topk": {"n_voxels": 500, "alpha": 100.0},
-    "sparse": {"n_voxels": 500},
-    "shared": {"tiles": 8, "power": 1.0, "alpha": 3.0},
+    name: tuned_defaults(name) for name, model in MODELS.items() if model.is_trained
 }

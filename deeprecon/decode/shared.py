@@ -1,23 +1,22 @@
-"""Ridge regression with one operator for all units of a part of the image.
+"""Ridge regression with one operator for all units of an image region (tile).
 
-Kernel ridge regression on the samples of each training stimulus averaged. Voxel v counts by a
-weight: the mean over a tile's units of its absolute correlation with them, to a power. So the
-operator from test samples to training stimuli is the same for all units of a tile, and the work
-on a layer is a few kernels instead of a system for each unit. The shared operator is that of
-KamitaniLab's ridge_factorization; the weights are ours.
+This is kernel ridge regression on the average sample of each training stimulus. A voxel is
+weighted by its mean absolute correlation with the units of a tile, raised to a power. So all units
+of a tile share the operator from test samples to training stimuli, and a layer needs a few kernels
+instead of a system for each unit. The shared operator is that of KamitaniLab's
+ridge_factorization; the weights are our own.
 
-With x_i the mean of the n_i samples of stimulus i less the voxels' means, y_i its unit and weights
-d, a unit's w minimises sum n_i (y_i - x_i.w)^2 + l sum (w_v / d_v)^2; l is `alpha` times the mean
-of n_i |x_i d|^2, so that it has no unit.
+Let x_i be the mean of the n_i samples of stimulus i minus the voxels' means, y_i its unit, and d
+the weights of the voxels. Then w of a unit minimises sum n_i (y_i - x_i.w)^2 + l sum (w_v / d_v)^2.
+l is `alpha` times the mean of n_i |x_i d|^2, so that `alpha` is dimensionless.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.linalg import cho_solve
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deeprecon.decode.conditioning import cholesky, naming_penalty
 from deeprecon.decode.design import Design, Floats
@@ -32,7 +31,7 @@ class SharedSolution(NamedTuple):
     Attributes
     ----------
     rows : (n_stimuli, n_voxels)
-        What a test sample is multiplied with.
+        Weighted training samples; test samples are multiplied by their transpose.
     dual : (n_stimuli, n_units)
     intercept : (n_units,)
     """
@@ -52,10 +51,9 @@ def solve_shared(design: Design, Y: Floats, power: float, alpha: float) -> Share
 
     Parameters
     ----------
-    design : Design
-        Of the training samples.
+    design : the training samples
     Y : (n_stimuli, n_units)
-    power : of the mean absolute correlation, by which a voxel is weighted
+    power : exponent of the mean absolute correlation in the weight of a voxel
     alpha : penalty, relative to the mean squared norm of the weighted samples
 
     Raises
@@ -87,10 +85,8 @@ class SharedSolver:
 
     Parameters
     ----------
-    design : Design
-        Of the training samples.
-    tiles, power, alpha
-        As of `SharedRidge`.
+    design : the training samples
+    tiles, power, alpha : see `SharedRidge`
 
     Raises
     ------
@@ -112,7 +108,7 @@ class SharedSolver:
             raise InputError(f"alpha: {self.alpha}, expected a finite number above 0")
 
     def groups(self, units: Units) -> list[NDArray[np.intp]]:
-        """Units that are solved together."""
+        """Units of each tile."""
         return units.tiles(self.tiles)
 
     def solve(self, Y: Floats) -> SharedSolution:
@@ -123,15 +119,16 @@ class SharedSolver:
 class SharedRidge(UnitRegressor):
     """Ridge regression with shared voxel weights as a scikit-learn regressor of many units.
 
-    No scaling inside; see `deeprecon.decode.layer.LayerDecoder`. NaN and infinity are refused.
+    The data are not scaled here, see `deeprecon.decode.layer.LayerDecoder`. NaN and infinity are
+    refused.
 
     Parameters
     ----------
     tiles : int
-        The image is cut into tiles x tiles windows; units (channels, height, width) of a window
-        share an operator, units without a place all do.
+        The image is divided into tiles x tiles windows. Units (channels, height, width) of one
+        window share an operator; all units share one in layers without spatial axes.
     power : float
-        Of the mean absolute correlation, by which a voxel is weighted; 0: all alike.
+        Exponent of the mean absolute correlation in the weight of a voxel; 0 weights all equally.
     alpha : float
         Penalty, relative to the mean squared norm of the weighted training samples.
 
@@ -158,40 +155,5 @@ class SharedRidge(UnitRegressor):
         self.alpha = alpha
 
     def solver(self, design: Design) -> SharedSolver:
-        """What fits this model to the samples of a region; see `deeprecon.decode.layer`."""
+        """Solver of this model for the training samples of a region."""
         return SharedSolver(design, self.tiles, self.power, self.alpha)
-
-    def fit(self, X: ArrayLike, Y: ArrayLike, stimulus_index: ArrayLike | None = None) -> Self:
-        """Fit every tile.
-
-        Parameters
-        ----------
-        X : (n_samples, n_features) array
-            float32 is kept; anything else is worked on as float64.
-        Y : (n_samples, *unit_shape) array
-            Or (n_stimuli, *unit_shape) with `stimulus_index`.
-        stimulus_index : (n_samples,) integers, optional
-            Row of Y that belongs to each row of X; every row of Y must be used. Without it each
-            row is a stimulus of its own.
-
-        Raises
-        ------
-        InputError
-            If a setting is out of range or the rows do not fit together.
-        """
-        voxels, targets, index = self._training(X, Y, stimulus_index)
-        solver = self.solver(Design.of(voxels, index, len(targets)))
-        tiles = solver.groups(Units.every(self.unit_shape_))
-        self.solutions_ = [(units, solver.solve(targets[:, units])) for units in tiles]
-        return self
-
-    def predict(self, X: ArrayLike) -> Floats:
-        """Predict (n_samples, *unit_shape) from X (n_samples, n_features)."""
-        check_is_fitted(self)
-        dtype = self.solutions_[0][1].dual.dtype
-        samples = validate_data(self, X, reset=False, dtype=dtype)
-        n_units = sum(len(units) for units, _ in self.solutions_)
-        predicted = np.empty((len(samples), n_units), dtype)
-        for units, solution in self.solutions_:
-            predicted[:, units] = solution.predict(samples)
-        return predicted.reshape(len(samples), *self.unit_shape_)

@@ -1,50 +1,42 @@
-"""Decode a layer of any size: read, train, predict and write block by block."""
+"""Decode a layer of any size block by block: read, train, predict and write."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from typing import NamedTuple
 
 import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deeprecon.decode.layer import LayerDecoder
+from deeprecon.decode.region import DecoderInput
 from deeprecon.decode.weights import new_weights
 from deeprecon.errors import about
-from deeprecon.features.sampled import blocks_of
+from deeprecon.features.sampled import blocks_of, sample_units
 from deeprecon.features.store import FeatureFile, new_features
 from deeprecon.features.units import Units
 
 Path = str | os.PathLike[str]
 
 
-class Wanted(NamedTuple):
-    """Test samples, and the file for what is decoded from them.
-
-    Attributes
-    ----------
-    path : HDF5 file
-    X : (n_samples, n_voxels), averaged or not
-    stimulus_id : n_samples strings
-    repetition : (n_samples,) or None, if averaged
-    """
-
-    path: Path
-    X: NDArray[np.floating]
-    stimulus_id: list[str]
-    repetition: NDArray[np.intp] | None = None
-
-
 def permuted(stimulus_id: Sequence[str], seed: int) -> list[str]:
-    """Stimuli in another order: of a control that must decode nothing."""
+    """Permute stimulus labels for a control decoder, whose accuracy must be at chance."""
     return [str(name) for name in np.random.default_rng(seed).permutation(list(stimulus_id))]
+
+
+def units_to_decode(
+    features: Path, n_units: int | None, layer: str, seed: int
+) -> NDArray[np.int64] | None:
+    """Indices of the units of a layer to decode, see `sample_units`; None: all."""
+    if n_units is None:
+        return None
+    return sample_units(FeatureFile.of(features).unit_shape, n_units, layer, seed)
 
 
 def decode_layer(
     decoder: LayerDecoder,
     features: Path,
-    wanted: Sequence[Wanted],
+    tests: Mapping[Path, DecoderInput],
     attributes: Mapping[str, str],
     *,
     units: NDArray[np.int64] | None = None,
@@ -53,69 +45,73 @@ def decode_layer(
 ) -> None:
     """Train the decoders of a layer, and write the features of all stimulus sets.
 
-    At no time are more than `deeprecon.features.store.MAX_BLOCK_VALUES` of training and decoded
-    features in memory. The files appear together at the end, or none does.
+    No more than `deeprecon.features.store.MAX_BLOCK_VALUES` training and decoded features are in
+    memory at once. Either all files appear at the end, or none.
 
     Parameters
     ----------
     decoder : LayerDecoder
-    features : file of the training features
-    wanted : test samples and the files to write
-    attributes : of these files
-    units : decode only these, places in C order, ascending
-    permutation_seed : train on permuted stimuli
-    weights : file for the weights; not written, if None
+    features : HDF5 file of the training features
+    tests : HDF5 file to write -> samples to decode
+    attributes : attributes of these files
+    units : indices of the units to decode, in C order, ascending; all, if None
+    permutation_seed : if given, train on permuted stimuli
+    weights : HDF5 file for the weights; not written, if None
 
     Raises
     ------
     InputError
-        If a stimulus of training has no features, or a value is not finite.
+        If a training stimulus has no features, or a value is not finite.
     """
-    tests = np.concatenate([part.X for part in wanted])
-    bounds = np.cumsum([0, *(len(part.X) for part in wanted)])
+    X = np.concatenate([samples.X for samples in tests.values()])
+    bounds = np.cumsum([0, *(len(samples.X) for samples in tests.values())])
     file = FeatureFile.of(features)
     known = file.stimulus_id
     if permutation_seed is not None:
         known = permuted(known, permutation_seed)
     with ExitStack() as stack:
-        outputs = [stack.enter_context(_output(part, file, units, attributes)) for part in wanted]
+        outputs = [
+            stack.enter_context(_output(path, samples, file, units, attributes))
+            for path, samples in tests.items()
+        ]
         kept = None
         if weights is not None:
             new = new_weights(weights, decoder.training, file.unit_shape, attributes, units)
             kept = stack.enter_context(new)
-        for rows, block, which in _blocks(file, units, len(tests)):
+        for rows, block, which in _blocks(file, units, len(X)):
             put = None if kept is None else kept.putter(rows.start * _width(block))
             with about(features):
-                decoded = decoder.decode(block, known, tests, which, put)
+                decoded = decoder.decode(block, known, X, which, put)
             for values, start, stop in zip(outputs, bounds[:-1], bounds[1:], strict=True):
                 values[:, rows] = decoded[start:stop]
 
 
 def _output(
-    part: Wanted,
+    path: Path,
+    samples: DecoderInput,
     file: FeatureFile,
     units: NDArray[np.int64] | None,
     attributes: Mapping[str, str],
 ) -> AbstractContextManager[h5py.Dataset]:
-    """The array to fill with what is decoded from some test samples."""
+    """Create the dataset for the features decoded from some test samples."""
     more: dict[str, ArrayLike] = {}
-    if part.repetition is not None:
-        more["repetition"] = part.repetition
+    if samples.repetition is not None:
+        more["repetition"] = samples.repetition
     if units is None:
-        return new_features(part.path, file.unit_shape, part.stimulus_id, attributes, more)
+        return new_features(path, file.unit_shape, samples.stimulus_id, attributes, more)
     more |= {"unit": units, "unit_shape": file.unit_shape}
-    return new_features(part.path, (len(units),), part.stimulus_id, attributes, more)
+    return new_features(path, (len(units),), samples.stimulus_id, attributes, more)
 
 
 def _width(block: NDArray[np.float32]) -> int:
-    """Units in a row of the first axis of the units."""
+    """Number of units for each index of their first axis."""
     return int(np.prod(block.shape[2:], dtype=int))
 
 
 def _blocks(
     file: FeatureFile, units: NDArray[np.int64] | None, n_tests: int
 ) -> Iterator[tuple[slice, NDArray[np.float32], Units]]:
-    """Training features block by block, their rows in the output, and which units they are."""
+    """For each block of training features: its units in the output, the features, their units."""
     if units is not None:
         for rows, block in blocks_of(file, units):
             yield rows, block, Units(file.unit_shape, units[rows])

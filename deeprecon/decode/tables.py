@@ -1,17 +1,17 @@
 """Tidy tables of how well layers are decoded."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deeprecon.atomic import replacing
 from deeprecon.decode.models import Settings
 from deeprecon.decode.settings import DEFAULTS
 from deeprecon.decode.validate import Scores
 from deeprecon.errors import InputError
+from deeprecon.tables import read_table
 
 Path = str | os.PathLike[str]
 
@@ -47,7 +47,7 @@ def validation_table(
 
 
 def score_rows(scores: Scores, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row for each score of a layer: its mean, over how many, and how many are not defined."""
+    """A row for each score of a layer: mean, number of values, number of undefined values."""
     rows = []
     for (name, mean), values in zip(scores.means().items(), scores, strict=True):
         undefined = int(np.isnan(values).sum())
@@ -59,7 +59,7 @@ def score_rows(scores: Scores, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
 def stimulus_rows(
     scores: Scores, stimulus_id: Sequence[str], keys: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """A row for each stimulus and each score that stimuli have."""
+    """A row for each stimulus and each score of single stimuli."""
     return [
         {**keys, "stimulus_id": name, "metric": metric, "value": value}
         for metric in ("pattern_correlation", "pairwise_identification")
@@ -67,16 +67,9 @@ def stimulus_rows(
     ]
 
 
-def write_table(path: Path, rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> None:
-    """Write a TSV file."""
-    table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
-    with replacing(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False)
-
-
 def _chosen(path: Path, layer: str) -> "pd.Series[Any]":
-    """The row of a layer's chosen settings in a table of `validation_table`."""
-    table = pd.read_csv(path, sep="\t")
+    """Row of the chosen settings of a layer in a file of `validation_table`."""
+    table = read_table(path)
     rows = table[(table["layer"] == layer) & table["chosen"]]
     if len(rows) != 1:
         raise InputError(f"{path}: {len(rows)} chosen rows of layer {layer!r}, expected 1")
@@ -84,9 +77,9 @@ def _chosen(path: Path, layer: str) -> "pd.Series[Any]":
 
 
 def read_settings(path: Path, layer: str) -> Settings:
-    """Settings of a layer's decoder that cross-validation chose."""
+    """Read the settings that cross-validation chose for a layer."""
     row = _chosen(path, layer)
-    # Pandas makes numbers float where another row has none.
+    # Pandas reads whole numbers as floats if another row has none.
     whole = {"n_voxels", "tiles"}
     settings: Settings = {"model": row["model"]}
     for key in DEFAULTS[row["model"]]:
@@ -96,7 +89,7 @@ def read_settings(path: Path, layer: str) -> Settings:
 
 
 def read_accuracy(path: Path, layer: str) -> float:
-    """Mean profile correlation of a layer on held-out training images."""
+    """Read the mean profile correlation of a layer on held-out training images."""
     return float(_chosen(path, layer)["profile_correlation"])
 
 
@@ -104,14 +97,8 @@ KEYS = ["subject", "roi", "decoder", "permuted", "set", "layer", "metric"]
 REPETITION_COLUMNS = [*KEYS, "n_repetitions", "used", "n_subsets", "value", "ceiling", "n_units"]
 
 
-def joined(paths: Iterable[Path], columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Rows of all tables, one after the other; only `columns` if there is none."""
-    tables = [pd.read_csv(path, sep="\t") for path in paths]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(columns))
-
-
 def with_ceilings(scores: pd.DataFrame, repetitions: pd.DataFrame) -> pd.DataFrame:
-    """Scores with the noise ceiling that their number of repetitions allows, where there is one."""
+    """Add the noise ceiling for the number of averaged repetitions to scores, if there is one."""
     if repetitions.empty:
         return scores.assign(n_repetitions=np.nan, ceiling=np.nan)
     used = repetitions[repetitions["used"]]

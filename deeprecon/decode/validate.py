@@ -1,17 +1,13 @@
-"""Decoding of training images that were held out: the accuracy that settings are chosen by.
+"""Accuracy on held-out training images, by which settings are chosen.
 
-Folds are of groups of images, never of runs: where images come back in several runs, leaving out
-a run leaks its images (the 120 training runs of ds001506 are five passes over the same 24 sets of
-images). Test data play no part, so that the accuracies may also weight layers.
+Test data are not used, so these accuracies may also weight the layers of a reconstruction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from deeprecon.decode.layer import LayerDecoder, Model, TrainingVoxels, average_trials
 from deeprecon.decode.scores import (
@@ -19,14 +15,13 @@ from deeprecon.decode.scores import (
     pattern_correlation,
     profile_correlation,
 )
-from deeprecon.errors import InputError
 from deeprecon.features.sampled import SampledUnits
 
 Array = NDArray[np.floating]
 
 
 class Scores(NamedTuple):
-    """Scores of a layer; NaN where one is not defined, such as that of a constant unit.
+    """Scores of a layer; NaN where a score is not defined, such as for a constant unit.
 
     Attributes
     ----------
@@ -39,7 +34,7 @@ class Scores(NamedTuple):
     pairwise_identification: NDArray[np.float64]
 
     def means(self) -> dict[str, float]:
-        """Mean of each score where it is defined; NaN if it is nowhere."""
+        """Mean of the defined values of each score; NaN if there are none."""
         defined = {name: v[~np.isnan(v)] for name, v in self._asdict().items()}
         return {name: float(v.mean()) if v.size else float("nan") for name, v in defined.items()}
 
@@ -56,46 +51,14 @@ def score_layer(
     Parameters
     ----------
     predicted, true : (n_stimuli, *unit_shape)
-    mean, sd : (*unit_shape) of the training features
-    stimulus_id : n_stimuli strings, if stimuli come several times
+    mean, sd : (*unit_shape) mean and SD of the training features
+    stimulus_id : n_stimuli strings, if stimuli are repeated
     """
     return Scores(
         profile_correlation(predicted, true),
         pattern_correlation(predicted, true, mean, sd),
         pairwise_identification(predicted, true, stimulus_id),
     )
-
-
-def image_sets(stimulus_id: Sequence[str], run: Sequence[str]) -> dict[str, str]:
-    """Group of each image: images are in one if runs that share images connect them.
-
-    Examples
-    --------
-    >>> image_sets(["a", "b", "c", "b", "a", "d", "c"], ["1", "1", "2", "3", "3", "4", "4"])
-    {'a': 'set 1', 'b': 'set 1', 'c': 'set 2', 'd': 'set 2'}
-    """
-    runs, of_run = np.unique(run, return_inverse=True)
-    images, of_image = np.unique(stimulus_id, return_inverse=True)
-    n = len(runs) + len(images)
-    shown = coo_array((np.ones(len(run)), (of_run, len(runs) + of_image)), shape=(n, n))
-    group = connected_components(shown, directed=False)[1]
-    return {str(i): f"set {group[len(runs) + k] + 1}" for k, i in enumerate(images)}
-
-
-def folds_of(groups: Mapping[str, str], n_folds: int, seed: int) -> list[set[str]]:
-    """Images of each fold; a group of images is in one fold as a whole.
-
-    Raises
-    ------
-    InputError
-        If there are fewer groups than folds.
-    """
-    names = sorted(set(groups.values()))
-    if len(names) < n_folds:
-        raise InputError(f"{len(names)} groups of training images, expected {n_folds} or more")
-    shuffled = np.random.default_rng(seed).permutation(np.array(names))
-    parts = [set(part) for part in np.array_split(shuffled, n_folds)]
-    return [{image for image, group in groups.items() if group in part} for part in parts]
 
 
 def decode_held_out(
@@ -106,7 +69,7 @@ def decode_held_out(
     models: Sequence[Model],
     n_jobs: int | None = None,
 ) -> tuple[list[str], list[dict[str, Array]]]:
-    """Decode every training image by decoders that saw none of its fold.
+    """Decode every training image with decoders that were trained without its fold.
 
     Parameters
     ----------
@@ -114,7 +77,7 @@ def decode_held_out(
     stimulus_id : image of each sample
     sampled : features of some units of each layer
     folds : images of each fold
-    models : such as `TopKRidge`, with different settings
+    models : decoders, such as `TopKRidge`, with different settings
     n_jobs : threads that share the units
 
     Returns
@@ -147,7 +110,7 @@ def cross_validate(
 ) -> list[dict[str, Scores]]:
     """Scores of held-out training images: for each model, layer -> Scores.
 
-    Parameters are those of `decode_held_out`. Patterns are z-scored by all training images.
+    Parameters are those of `decode_held_out`. Patterns are z-scored over all training images.
     """
     images, predicted = decode_held_out(X, stimulus_id, sampled, folds, models, n_jobs)
     row = {name: i for i, name in enumerate(sampled.stimulus_id)}

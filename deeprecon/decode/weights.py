@@ -1,8 +1,8 @@
-"""Weights of a layer's decoders in a file, where the settings ask for them.
+"""Files of decoder weights, written if the setting `save_weights` is true.
 
-Layout: `selected` (n_units, n_selected), columns of the region's voxels, absent where every unit
-uses all; `weights` (n_units, n_selected) float32; `intercept`, `mean` and `sd` (n_units,); `x_mean`
-and `x_sd` (n_voxels,); `unit` (n_units,), where only some units are decoded; attribute
+Layout: `selected` (n_units, n_selected), columns of the region's voxels, absent if every unit
+uses all voxels; `weights` (n_units, n_selected) float32; `intercept`, `mean` and `sd` (n_units,);
+`x_mean` and `x_sd` (n_voxels,); `unit` (n_units,), if only some units are decoded; attribute
 `unit_shape`. Units are in C order. A unit is predicted by
 (sum of weights * ((x - x_mean) / x_sd)[selected] + intercept) * sd + mean.
 """
@@ -34,11 +34,11 @@ class WeightsFile:
             file.create_dataset(name, (n_units,), np.float32)
 
     def putter(self, offset: int) -> Callable[[Columns, FittedUnits], None]:
-        """What writes decoders of units that are counted from `offset`."""
+        """Make a function that writes decoders; `offset` is the index of their first unit."""
 
         def put(columns: Columns, fitted: FittedUnits) -> None:
             if not isinstance(columns, slice):
-                raise TypeError("units that lie apart are not written")
+                raise TypeError("units that are not consecutive cannot be written")
             self._put(slice(columns.start + offset, columns.stop + offset), fitted)
 
         return put
@@ -71,15 +71,15 @@ def new_weights(
     attributes: Mapping[str, str],
     unit: NDArray[np.int64] | None = None,
 ) -> Iterator[WeightsFile]:
-    """A file of weights to fill, which appears if the block succeeds.
+    """Open a file of weights for writing; it appears only if the block succeeds.
 
     Parameters
     ----------
     path : HDF5 file
-    training : what the decoders are trained on
-    unit_shape : of the layer
-    attributes : of the file
-    unit : places of the decoded units, if only some are
+    training : voxels that the decoders are trained on
+    unit_shape : shape of the layer
+    attributes : attributes of the file
+    unit : indices of the decoded units, if only some are decoded
     """
     with writing(path) as file:
         n_units = len(unit) if unit is not None else int(np.prod(unit_shape, dtype=int))
@@ -91,7 +91,7 @@ def new_weights(
 
 
 def predict_from_weights(path: str | os.PathLike[str], X: ArrayLike) -> NDArray[np.float32]:
-    """Decode samples X (n_samples, n_voxels), averaged but not standardised, by saved weights.
+    """Decode samples X (n_samples, n_voxels), averaged but not standardised, with saved weights.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def predict_from_weights(path: str | os.PathLike[str], X: ArrayLike) -> NDArray[
     Raises
     ------
     InputError
-        If the file is none of weights, or X has other voxels than training.
+        If the file does not contain decoder weights, or X has another number of voxels.
     """
     samples = np.asarray(X, np.float32)
     with reading(path, "decoder weights") as file:

@@ -1,1 +1,1 @@
-"""How good the reconstructions are: metrics and statistics."""
+"""Scores of reconstructed images, and their statistics."""

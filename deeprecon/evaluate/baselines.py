@@ -1,7 +1,7 @@
-"""Pictures that know less than a reconstruction: what its scores must be read against.
+"""Baselines: images made with less information than a reconstruction, for comparing scores.
 
-Each baseline is an array of images like the reconstructions of the set, so that every score can
-be taken of it. `true_features` and the control with permuted labels come from files of their own.
+Each baseline is an array of images like the reconstructions of the set, so every score can be
+computed for it. `true_features` and the control with permuted labels have files of their own.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeprecon.errors import InputError
+from deeprecon.evaluate.units import take_units
+from deeprecon.features.sampled import SampledUnits
 from deeprecon.stats.correlation import similarity_matrix
 
 Array = NDArray[np.floating]
@@ -18,14 +20,14 @@ Images = NDArray[np.uint8]
 BASELINES: dict[str, str] = {
     "shuffled_features": "reconstructions from the decoded features of another image of the set",
     "mean_features": "a reconstruction from the features' means over training images",
-    "prior_only": "the picture that the search starts from",
+    "prior_only": "the image from which the search starts",
     "nearest_training": "the training image whose features are nearest to the decoded ones",
     "mean_training": "the mean of all training images",
 }
 
 
 def derangement(n: int, seed: int) -> NDArray[np.intp] | None:
-    """A seeded order of n images in which no image keeps its index; None of one image.
+    """Seeded permutation of n images in which no image keeps its index; None for one image.
 
     Examples
     --------
@@ -43,7 +45,7 @@ def derangement(n: int, seed: int) -> NDArray[np.intp] | None:
 def nearest_training(
     decoded: Mapping[str, Array], training: Mapping[str, Array]
 ) -> NDArray[np.intp]:
-    """The training image whose features resemble the decoded ones most.
+    """The training image whose features are most similar to the decoded ones.
 
     Parameters
     ----------
@@ -53,8 +55,8 @@ def nearest_training(
     Returns
     -------
     (n,) array
-        Row of the training image with the highest Pearson correlation, standardised by the
-        training images unit by unit and averaged over layers.
+        Row of the training image with the highest Pearson correlation, averaged over layers.
+        Units are standardised by the training images first.
 
     Raises
     ------
@@ -69,13 +71,49 @@ def nearest_training(
     for layer, values in decoded.items():
         known = training[layer]
         mean, sd = known.mean(axis=0), known.std(axis=0)
-        sd = np.where(sd > 0, sd, np.inf)  # units that never change tell nothing
+        sd = np.where(sd > 0, sd, np.inf)  # constant units carry no information
         total += np.nan_to_num(similarity_matrix((values - mean) / sd, (known - mean) / sd))
     best: NDArray[np.intp] = total.argmax(axis=1)
     return best
 
 
 def mean_image(images: NDArray, n: int) -> Images:
-    """The mean of some images, n times: (n, H, W, 3) uint8."""
+    """The mean of some images, repeated n times: (n, H, W, 3) uint8."""
     mean = np.round(images.mean(axis=0, dtype=np.float64)).astype(np.uint8)
     return np.repeat(mean[None], n, axis=0)
+
+
+def baseline_images(
+    images: Images,
+    decoded: Mapping[str, Array],
+    training: Images,
+    sampled: SampledUnits,
+    *,
+    mean: Images | None = None,
+    start: Images | None = None,
+    seed: int = 0,
+) -> dict[str, Images]:
+    """Baselines of a set's reconstructions: name (of `BASELINES`) -> (n, H, W, 3).
+
+    Parameters
+    ----------
+    images : (n, H, W, 3) reconstructions
+    decoded : layer -> (n, *unit_shape) features from which they were made
+    training : (m, H, W, 3) training images
+    sampled : features of the training images
+    mean : (1, H, W, 3) reconstruction from mean features, if there is one
+    start : (1, H, W, 3) image from which the search started, if there was one
+    seed : seed of the shuffled order
+    """
+    n, found = len(images), {}
+    order = derangement(n, seed)
+    if order is not None:
+        found["shuffled_features"] = images[order]
+    if mean is not None:
+        found["mean_features"] = np.repeat(mean, n, axis=0)
+    if start is not None:
+        found["prior_only"] = np.repeat(start, n, axis=0)
+    columns = {layer: take_units(part, sampled.units[layer]) for layer, part in decoded.items()}
+    found["nearest_training"] = training[nearest_training(columns, sampled.features)]
+    found["mean_training"] = mean_image(training, n)
+    return found

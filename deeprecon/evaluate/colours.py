@@ -1,7 +1,8 @@
-"""How far one colour goes: identification by what needs no shape.
+"""Vectors that contain the colour but not the shape of images, for control scores.
 
-Vectors of images, (n, H, W, 3) on the scale 0-255. Scores of them stand beside those of pixels:
-where a mean colour identifies images as well, pixels prove no more than a colour.
+Functions take images (n, H, W, 3) on the scale 0-255. Their scores are reported next to those of
+pixels: if the mean colour identifies images as well as all pixels do, a score by pixels is evidence
+of colour only.
 """
 
 import numpy as np
@@ -11,12 +12,12 @@ from skimage.color import rgb2lab
 
 from deeprecon.errors import InputError
 
-HISTOGRAM_BINS = 4  # a channel
+HISTOGRAM_BINS = 4  # for each channel
 BLUR_CELLS = 4  # along a side
 
 
 def _lab(images: NDArray) -> NDArray[np.float64]:
-    """CIE L*a*b* of sRGB images; distances in it are about what people see (D65, 2 degrees)."""
+    """CIE L*a*b* of sRGB images (D65, 2 degrees), in which distances approximate perceived ones."""
     lab: NDArray[np.float64] = rgb2lab(np.asarray(images, np.float64) / 255.0)
     return lab
 
@@ -40,9 +41,9 @@ def mean_colour(images: NDArray) -> NDArray[np.float64]:
 
 
 def colour_histogram(images: NDArray) -> NDArray[np.float64]:
-    """Share of pixels in each of 4 x 4 x 4 boxes of RGB: (n, 64); square roots of it.
+    """Square root of the share of pixels in each of 4 x 4 x 4 boxes of RGB: (n, 64).
 
-    Euclidean distances between square roots are Hellinger distances between histograms.
+    Euclidean distances between these square roots are Hellinger distances between histograms.
     """
     bins = np.minimum(np.asarray(images, np.float64) * HISTOGRAM_BINS / 256, HISTOGRAM_BINS - 1)
     boxes = bins.astype(np.intp) @ np.array([HISTOGRAM_BINS**2, HISTOGRAM_BINS, 1])
@@ -51,7 +52,13 @@ def colour_histogram(images: NDArray) -> NDArray[np.float64]:
 
 
 def low_frequencies(images: NDArray) -> NDArray[np.float64]:
-    """Means of 4 x 4 cells of each image: (n, 4, 4, 3). Cells differ by a pixel if they must."""
+    """Means of 4 x 4 cells of each image: (n, 4, 4, 3); the cells' sides differ by at most 1 pixel.
+
+    Raises
+    ------
+    InputError
+        If a side is shorter than 4 pixels.
+    """
     values = np.asarray(images, np.float64)
     if min(values.shape[1:3]) < BLUR_CELLS:
         raise InputError(f"images have shape {values.shape}, expected sides of {BLUR_CELLS} pixels")
@@ -62,9 +69,9 @@ def low_frequencies(images: NDArray) -> NDArray[np.float64]:
 
 
 def similarity_of_distances(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
-    """Negative Euclidean distance of every true and every reconstructed vector: (n_true, n_recon).
+    """Negative Euclidean distance of every true to every reconstructed vector: (n_true, n_recon).
 
-    Rounded to 9 decimals, so that equal images tie.
+    Values are rounded to 9 decimals, so that equal images tie.
 
     Examples
     --------

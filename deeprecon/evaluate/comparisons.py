@@ -1,4 +1,4 @@
-"""Which of two methods, or of two regions, is better: paired over the images of a set."""
+"""Paired comparisons of two methods, or of two regions, over images."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -27,8 +27,7 @@ COLUMNS = (
     "p_holm",
 )
 
-
-# The fewer, the less is lost to the correction for their number.
+# Few, because each adds to the correction for the number of tests.
 COMPARED = ("pixel_correlation", "ssim", "pixel_identification")
 
 
@@ -41,18 +40,18 @@ def compare(
     n_bootstrap: int = 10_000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compare every two methods of a region, and every two regions of a method.
+    """Compare all pairs of methods in a region, and all pairs of regions for a method.
 
-    Only scores of which each image's depends on its own reconstruction alone are compared:
-    "own" ones, and identification with the reconstruction fixed. Then the two methods' values of
-    an image can be exchanged if the methods are equally good, which the sign-flip test needs.
+    Only scores in which each image's value depends on its own reconstruction alone are compared:
+    "own" scores, and identification with the reconstruction fixed. For these, the values of two
+    equally good methods are exchangeable for each image, as the sign-flip test requires.
 
     Parameters
     ----------
     images : table `IMAGE_COLUMNS` of `evaluate.table`
     metrics : scores to compare
-    leave_out : methods that are no rivals, such as the control
-    n_permutations, n_bootstrap, seed : of `paired_permutation` and `bootstrap_ci`
+    leave_out : methods to leave out, such as the control
+    n_permutations, n_bootstrap, seed : see `paired_permutation` and `bootstrap_ci`
 
     Returns
     -------

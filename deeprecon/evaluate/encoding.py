@@ -1,9 +1,9 @@
-"""Brain correlation: would a reconstruction evoke the responses that were measured?
+"""Brain correlation: measured responses and those that an encoding model predicts for an image.
 
 An encoding model predicts voxels from network features of images. It is trained on the training
-images of the same subject; reconstructions and test responses play no part in it. Voxels that it
-does not predict on held-out training images are left out (as MindEye2 does with its GNet encoder,
-of which this is the ridge counterpart).
+images of the same subject and sees neither reconstructions nor test responses. Voxels that it does
+not predict for held-out training images are left out, as MindEye2 does with its GNet encoder; this
+model is the ridge counterpart of that encoder.
 """
 
 import math
@@ -18,20 +18,28 @@ from scipy.linalg import cho_factor, cho_solve
 
 from deeprecon.decode.region import Region
 from deeprecon.errors import InputError
+from deeprecon.evaluate.registry import BrainMetric, metrics_of
 from deeprecon.evaluate.suite import Score, identification_scores
+from deeprecon.evaluate.units import take_units
 from deeprecon.features.units import Units
 from deeprecon.hdf5 import reading, writing
-from deeprecon.stats.correlation import correlation, similarity_matrix
+from deeprecon.stats.correlation import correlation
 
 ALPHAS = (0.01, 0.1, 1.0, 10.0)  # in units of the mean diagonal of the kernel
-LEAST_Z = 3.0  # held-out correlation that a voxel needs, in standard errors, 1 / sqrt(n images)
-LEAST_VOXELS = 10
+MINIMUM_Z = 3.0  # minimum held-out correlation of a voxel, in standard errors, 1 / sqrt(n images)
+MINIMUM_VOXELS = 10
 
 Array = NDArray[np.floating]
 
 
 def solve_kernel_ridge(kernel: Array, Y: Array, alpha: float) -> NDArray[np.float64]:
-    """Dual weights (n, n_voxels) of ridge regression, alpha in units of the mean diagonal.
+    """Dual weights (n, n_voxels) of kernel ridge regression.
+
+    Parameters
+    ----------
+    kernel : (n, n)
+    Y : (n, n_voxels)
+    alpha : penalty, in units of the kernel's mean diagonal
 
     Examples
     --------
@@ -53,11 +61,11 @@ class EncodingModel:
     Attributes
     ----------
     features : (n, n_units) standardised features of the training images
-    mean, sd : (n_units,) that features are standardised with
+    mean, sd : (n_units,) with which features are standardised
     weights : (n, n_voxels) dual weights
     intercept : (n_voxels,)
     accuracy : (n_voxels,) correlation on held-out training images
-    alpha : chosen on held-out training images
+    alpha : penalty, chosen on held-out training images
     """
 
     features: NDArray[np.float32]
@@ -70,13 +78,13 @@ class EncodingModel:
 
     @classmethod
     def fit(cls, features: Array, voxels: Array, folds: Sequence[ArrayLike]) -> Self:
-        """Train on images, and measure on images that were held out.
+        """Train on all images, and measure accuracy on held-out images.
 
         Parameters
         ----------
-        features : (n, n_units), of all layers side by side
-        voxels : (n, n_voxels), averaged over the repetitions of an image
-        folds : rows of the images of each fold; images of one photograph are in one
+        features : (n, n_units), units of all layers concatenated
+        voxels : (n, n_voxels), averaged over the repetitions of each image
+        folds : rows of the images of each fold; crops of one photograph are in the same fold
 
         Raises
         ------
@@ -108,13 +116,13 @@ class EncodingModel:
 
     @property
     def used(self) -> NDArray[np.bool_]:
-        """Voxels that are predicted well enough to be compared."""
-        return self.accuracy >= self.least_accuracy
+        """Whether each voxel is predicted well enough to be compared, (n_voxels,)."""
+        return self.accuracy >= self.minimum_accuracy
 
     @property
-    def least_accuracy(self) -> float:
-        """Correlation on held-out images below which a voxel is left out."""
-        return LEAST_Z / math.sqrt(len(self.features))
+    def minimum_accuracy(self) -> float:
+        """Held-out correlation below which a voxel is left out."""
+        return MINIMUM_Z / math.sqrt(len(self.features))
 
     def predict(self, features: Array) -> NDArray[np.float64]:
         """Responses (m, n_voxels) to images with features (m, n_units)."""
@@ -127,18 +135,18 @@ class EncodingModel:
         return predicted
 
     def not_usable(self) -> str | None:
-        """Why responses to pictures cannot be compared; None if they can."""
+        """Why responses to reconstructions cannot be compared; None if they can."""
         n = int(self.used.sum())
-        if n >= LEAST_VOXELS:
+        if n >= MINIMUM_VOXELS:
             return None
         return (
             f"not computed: the encoding model predicts {n} of {len(self.used)} voxels at a "
-            f"correlation of {self.least_accuracy:.2f} on held-out training images, "
-            f"{LEAST_VOXELS} needed"
+            f"correlation of {self.minimum_accuracy:.2f} on held-out training images, "
+            f"{MINIMUM_VOXELS} needed"
         )
 
     def patterns(self, features: Array) -> NDArray[np.float64]:
-        """Predicted responses (m, n_used) of the voxels that are compared."""
+        """Predicted responses (m, n_used) of the voxels that are used."""
         return self.predict(features)[:, self.used]
 
     def save(self, path: str | os.PathLike[str], attributes: Mapping[str, str]) -> None:
@@ -151,19 +159,24 @@ class EncodingModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a file of `save`."""
+        """Read a file written by `save`."""
         with reading(path, "encoding model") as file:
             names = ("features", "mean", "sd", "weights", "intercept", "accuracy")
             return cls(**{name: file[name][:] for name in names}, alpha=float(file.attrs["alpha"]))
 
 
-def brain_correlation(predicted: Array, measured: Array) -> NDArray[np.float64]:
-    """Correlation over voxels between predicted and measured responses of each image: (n,).
+def brain_correlation(measured: Array, predicted: Array) -> NDArray[np.float64]:
+    """Correlation over voxels between measured and predicted responses to each image: (n,).
 
     Parameters
     ----------
-    predicted, measured : (n, n_voxels)
-        Voxels on one scale, such as z scores of the training samples.
+    measured, predicted : (n, n_voxels)
+        All voxels on one scale, such as z scores of the training samples.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ.
 
     Examples
     --------
@@ -174,7 +187,7 @@ def brain_correlation(predicted: Array, measured: Array) -> NDArray[np.float64]:
         raise InputError(
             f"predicted responses have shape {predicted.shape}, measured {measured.shape}"
         )
-    r: NDArray[np.float64] = np.nan_to_num(correlation(predicted.T, measured.T))
+    r: NDArray[np.float64] = np.nan_to_num(correlation(measured.T, predicted.T))
     return np.round(r, 12)
 
 
@@ -187,43 +200,37 @@ def brain_scores(
     stimulus_id: Sequence[str],
     size: int,
 ) -> Iterator[Score]:
-    """Brain correlation of a set of pictures, and identification by it.
+    """Brain correlation of a set of images, and identification by predicted responses.
 
     Parameters
     ----------
-    model : of the same subject and region
-    features : layer -> (n, *unit_shape), of the pictures
-    units : layer -> those that the model was trained with
-    region : with the test samples, which are averaged over repetitions
-    stimulus_set : of the pictures
-    stimulus_id : of the n pictures
-    size : of the pictures, pixels
+    model : encoding model of the same subject and region
+    features : layer -> (n, *unit_shape) features of the images
+    units : layer -> units with which the model was trained
+    region : voxels; test samples are averaged over repetitions
+    stimulus_set : name of the set
+    stimulus_id : stimuli of the n images
+    size : side of the images, pixels
     """
     measured = responses(region, stimulus_set, stimulus_id)[:, model.used]
     predicted = model.patterns(side_by_side(features, units))
     colour = f"encoding model, {predicted.shape[1]} voxels"
-    values = brain_correlation(predicted, measured)
-    yield Score("brain_correlation", "own", values, colour, size)
-    if len(stimulus_id) > 1:
-        similarity = similarity_matrix(measured, predicted)
-        yield from identification_scores(
-            "brain_identification", similarity, colour=colour, size=size
-        )
+    for name, metric in metrics_of(BrainMetric).items():
+        if metric.kind == "own":
+            values = metric.load()(measured, predicted)
+            yield Score(name, "own", values, colour, size)
+        elif len(stimulus_id) > 1:
+            similarity = metric.load()(measured, predicted)
+            yield from identification_scores(name, similarity, colour=colour, size=size)
 
 
 def side_by_side(features: Mapping[str, Array], units: Mapping[str, Units]) -> Array:
-    """Some units of all layers: (n, n_units)."""
-    return np.concatenate(
-        [
-            features[layer].reshape(len(features[layer]), -1)[:, units[layer].place]
-            for layer in units
-        ],
-        axis=1,
-    )
+    """Concatenate chosen units of all layers: (n, n_units)."""
+    return np.concatenate([take_units(features[layer], units[layer]) for layer in units], axis=1)
 
 
 def responses(region: Region, stimulus_set: str, stimulus_id: Sequence[str]) -> Array:
-    """Measured responses (n, n_voxels) to test stimuli, averaged, in SDs of training samples."""
+    """Mean measured responses (n, n_voxels) to test stimuli, in SDs of the training samples."""
     averages, shown, _ = region.tests[stimulus_set].averaged("all")
     row = {name: i for i, name in enumerate(shown)}
     missing = [name for name in stimulus_id if name not in row]
@@ -233,6 +240,6 @@ def responses(region: Region, stimulus_set: str, stimulus_id: Sequence[str]) -> 
 
 
 def training_responses(region: Region) -> Array:
-    """Measured responses (n, n_voxels) to training stimuli, averaged, standardised."""
+    """Mean measured responses (n, n_voxels) to training stimuli, standardised."""
     design = region.training.design
     return design.by_stimulus / design.repeats[:, None]

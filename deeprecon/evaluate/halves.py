@@ -1,7 +1,8 @@
-"""Pictures from halves of the repetitions: how much of a picture is left to noise in the responses.
+"""Reconstructions from halves of the repetitions, to measure the effect of noise in responses.
 
-Each test image's repetitions are halved, odd and even presentations; both halves are decoded and
-reconstructed like the whole, and the pictures of one half are scored against those of the other.
+The repetitions of each test image are split into odd and even presentations. Both halves are
+decoded and reconstructed like all repetitions, and the images of one half are scored against those
+of the other.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,22 +14,22 @@ from numpy.typing import NDArray
 from deeprecon.evaluate.suite import Score
 from deeprecon.stats.correlation import noise_ceiling
 
-SPLIT_HALF = "split_half"  # what the pictures are, in the tables
-CORRELATIONS = ("pixel_correlation",)  # scores that have a noise ceiling
+SPLIT_HALF = "split_half"  # condition in the tables
 
 
-def picture_ceiling(r: NDArray[np.floating]) -> float:
-    """Correlation of a picture from all repetitions with what it would be without noise.
+def image_noise_ceiling(r: NDArray[np.floating]) -> float:
+    """Expected correlation of an image from all repetitions with the noise-free image.
 
-    By the formula of Spearman (1910) and Brown (1910) twice as many repetitions have the
-    reliability 2 r / (1 + r), and the correlation of a measurement with its true value is the root
-    of its reliability. r is averaged over images first: that of one image is noisy, and the
-    formula has no value for r below 0; leaving such images out, or taking them as 0, would raise
-    the ceiling. Noise is taken as added to the picture, which a search makes true at best in part.
+    By the formula of Spearman (1910) and Brown (1910), twice as many repetitions have the
+    reliability 2 r / (1 + r); the correlation of a measurement with its true value is the square
+    root of its reliability. r is averaged over images first: the r of a single image is noisy, and
+    the formula is undefined for r below 0; omitting such images, or setting them to 0, would raise
+    the ceiling. Noise is assumed to be additive in the image, which holds only roughly after an
+    optimisation.
 
     Parameters
     ----------
-    r : (n,) correlations between the pictures of two halves, NaN where there is none
+    r : (n,) correlations between the images of two halves, NaN where undefined
 
     Returns
     -------
@@ -37,9 +38,9 @@ def picture_ceiling(r: NDArray[np.floating]) -> float:
 
     Examples
     --------
-    >>> round(picture_ceiling(np.array([0.25, 0.75, np.nan])) ** 2, 6)
+    >>> round(image_noise_ceiling(np.array([0.25, 0.75, np.nan])) ** 2, 6)
     0.666667
-    >>> picture_ceiling(np.array([0.1, -0.3]))
+    >>> image_noise_ceiling(np.array([0.1, -0.3]))
     nan
     """
     defined = r[~np.isnan(r)]
@@ -48,7 +49,7 @@ def picture_ceiling(r: NDArray[np.floating]) -> float:
 
 
 def in_both(first: Sequence[str], second: Sequence[str], stimulus_id: Sequence[str]) -> list[int]:
-    """Rows of the images of a set of which both halves have a picture.
+    """Rows of the images of a set that were reconstructed from both halves.
 
     Examples
     --------
@@ -60,13 +61,13 @@ def in_both(first: Sequence[str], second: Sequence[str], stimulus_id: Sequence[s
 
 
 def spread(scores: Iterable[Score], rows: Sequence[int], n: int) -> Iterator[Score]:
-    """Scores of some of n images as scores of all: NaN for the others.
+    """Extend scores of some images to the whole set, with NaN for the other images.
 
     Parameters
     ----------
-    scores : of the images `rows`
-    rows : places of these among all
-    n : images of the set
+    scores : scores of some images
+    rows : indices of these images in the set
+    n : number of images of the set
     """
     for score in scores:
         values = np.full(n, np.nan)

@@ -1,8 +1,8 @@
-"""Tests that papers of the field report, to compare with.
+"""Tests reported in earlier papers, for comparison.
 
-At a nominal .05 the binomial one rejects about .3 of true null hypotheses; the signed-rank test
-holds its level, but is blind (0 to .01) where all reconstructions resemble each other, which the
-permutation test is not: `tests/evaluate/test_false_positives.py`.
+At a nominal level of .05 the binomial test rejects about .3 of true null hypotheses. The
+signed-rank test keeps its level, but has no power (0 to .01) if all reconstructions are similar,
+unlike the permutation test. See `tests/evaluate/test_false_positives.py`.
 """
 
 import numpy as np
@@ -15,11 +15,11 @@ from deeprecon.errors import InputError
 def wilcoxon_legacy(accuracy: ArrayLike) -> float:
     """Signed-rank test of per-image two-way accuracies against .5, as in Shen et al. (2019).
 
-    It supposes that accuracies of images are independent; they share competitors.
+    It assumes that the accuracies of images are independent, although they share competitors.
 
     Parameters
     ----------
-    accuracy : (n,) array; NaN are left out
+    accuracy : (n,) array; NaN values are left out
 
     Returns
     -------
@@ -33,7 +33,7 @@ def wilcoxon_legacy(accuracy: ArrayLike) -> float:
     0.0625
     """
     values = np.asarray(accuracy, np.float64)
-    # Rounded, so that differences that are equal but for their last bit tie.
+    # Rounded, so that differences tie even if their last bits differ.
     difference = np.round(values[~np.isnan(values)] - 0.5, 12)
     difference = difference[difference != 0]
     if not difference.size:
@@ -42,9 +42,9 @@ def wilcoxon_legacy(accuracy: ArrayLike) -> float:
 
 
 def binomial_legacy(accuracy: ArrayLike) -> float:
-    """Binomial test that takes all n (n - 1) comparisons for independent trials.
+    """Binomial test that treats all n (n - 1) comparisons as independent trials.
 
-    As Brain-Diffuser's evaluation does. Wrong: under the null hypothesis its p is below .05 in
+    Brain-Diffuser's evaluation uses it. It is wrong: under the null hypothesis p is below .05 in
     about a third of studies.
 
     Parameters

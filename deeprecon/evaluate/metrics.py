@@ -1,4 +1,4 @@
-"""How alike true and reconstructed images are: scores that need no network weights.
+"""Similarity of true and reconstructed images: scores that need no network weights.
 
 Images are (n, H, W, 3) arrays on the scale 0-255. Image i of `true` belongs to image i of `recon`.
 Every identification score starts from one (n_true, n_recon) matrix of Pearson correlations, of
@@ -25,7 +25,13 @@ def _check_scale(name: str, images: NDArray) -> None:
 
 
 def check_images(true: NDArray, recon: NDArray) -> None:
-    """Refuse two sets of images that are not (n, H, W, 3), of one shape and on one scale."""
+    """Refuse images that are not (n, H, W, 3), differ in shape, or are not on the scale 0-255.
+
+    Raises
+    ------
+    InputError
+        Names what was found.
+    """
     if true.shape != recon.shape:
         raise InputError(
             f"true images have shape {true.shape} but reconstructed images {recon.shape}"
@@ -42,7 +48,7 @@ def pixel_correlation(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
     Parameters
     ----------
     true, recon : (n, H, W, 3) arrays, 0-255
-        At one resolution: resize before, with one declared method, since the score depends on it.
+        All at one resolution. Resizing affects the score, so report the method.
 
     Returns
     -------
@@ -52,7 +58,7 @@ def pixel_correlation(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If shapes differ, or values are not on the scale 0-255.
+        If the shapes differ, or values are not on the scale 0-255.
 
     Examples
     --------
@@ -63,3 +69,8 @@ def pixel_correlation(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
     check_images(true, recon)
     pairs = zip(true, recon, strict=True)
     return np.array([similarity_matrix(a[None], b[None])[0, 0] for a, b in pairs])
+
+
+def pixels(images: NDArray) -> NDArray:
+    """All RGB values of each image, as vectors for identification: (n, H, W, 3)."""
+    return images

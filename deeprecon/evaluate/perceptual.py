@@ -1,17 +1,15 @@
-"""Scores by networks that play no part in reconstruction, where their weights are at hand.
+"""Scores by networks that are not used in reconstruction, if their weights are available.
 
-The set of MindEye (Scotti et al. 2023), with LPIPS and DreamSim. Weights are files in one folder,
-never downloaded here; without its file a score is not computed, and the tables say so. Names tell
-apart what papers mix: Brain-Diffuser's EffNet-B has the first weights of torchvision, MindEye's the
-second.
+The networks are those of MindEye (Scotti et al. 2023), LPIPS and DreamSim. Weights are files in one
+folder and are never downloaded here; if a file is missing, the tables say so in place of its score.
+EfficientNet-B1 has two names, because papers use different weights: Brain-Diffuser uses
+torchvision's first version, MindEye the second.
 """
 
 import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,44 +24,17 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.transforms.functional import InterpolationMode, normalize, resize
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.networks import PERCEPTUAL_FILES
+from deeprecon.evaluate.registry import network_metric
 from deeprecon.evaluate.suite import Score, identification_scores
 from deeprecon.stats.correlation import similarity_matrix
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
-HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # to the scale from -1 to 1
-PLAIN = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 BATCH = 16
 
 Module = Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Perceptual:
-    """One score by a network.
-
-    Attributes
-    ----------
-    kind : "identification" by features; "correlation_distance" of the features of an image and
-        its reconstruction; "distance" that the network itself gives
-    file : of its weights, in the folder of weights
-    load : file of weights -> network, images (n, 3, H, W) -> features; or distance of two batches
-    size : pixels of the square that images are brought to; bilinear, antialiased
-    moments : mean and SD that channels are normalised with
-    package : that must be installed
-    """
-
-    kind: str
-    file: str
-    load: Callable[[Path], Module]
-    size: int
-    moments: tuple[tuple[float, ...], tuple[float, ...]] = IMAGENET
-    package: str = "torchvision"
-
-
 def _state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file of weights, by name."""
+    """Tensors of a weights file, by name."""
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -75,7 +46,7 @@ def _state(path: Path) -> dict[str, Tensor]:
 
 
 def _filled(network: nn.Module, state: dict[str, Tensor], path: Path) -> nn.Module:
-    """A network with its weights."""
+    """The network with these weights, in evaluation mode."""
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
@@ -84,10 +55,10 @@ def _filled(network: nn.Module, state: dict[str, Tensor], path: Path) -> nn.Modu
     return network.eval()
 
 
-def _torchvision(path: Path, name: str, layer: str) -> Module:
-    """A layer of a network of torchvision."""
-    # Inception takes pixels from -1 to 1; torchvision's pretrained one brings those normalised as
-    # for ImageNet to that scale by itself.
+def torchvision_layer(path: Path, name: str, layer: str) -> Module:
+    """A layer of one of torchvision's networks, as a function of images."""
+    # Inception takes pixels from -1 to 1. torchvision's pretrained version converts pixels that are
+    # normalised for ImageNet to that scale itself.
     extra = {"transform_input": True, "init_weights": False} if name == "inception_v3" else {}
     network: nn.Module = getattr(torchvision.models, name)(weights=None, **extra)
     extractor = create_feature_extractor(
@@ -96,7 +67,7 @@ def _torchvision(path: Path, name: str, layer: str) -> Module:
     return lambda images: extractor(images)["features"]
 
 
-def _swav(path: Path) -> Module:
+def swav(path: Path) -> Module:
     """Average-pooled features of the ResNet-50 of SwAV (Caron et al. 2020)."""
     state = {key.removeprefix("module."): value for key, value in _state(path).items()}
     own = {k: v for k, v in state.items() if not k.startswith(("projection_head", "prototypes"))}
@@ -105,15 +76,15 @@ def _swav(path: Path) -> Module:
     return _filled(network, own, path)
 
 
-def _clip(path: Path) -> Module:
-    """Image embedding of OpenAI's ViT-L/14, read by the package open_clip."""
+def clip(path: Path) -> Module:
+    """Image embedding of OpenAI's ViT-L/14, loaded by the package open_clip."""
     model = import_module("open_clip").load_openai_model(str(path), precision="fp32", device="cpu")
     embed: Module = model.encode_image
     return embed
 
 
-def _lpips(path: Path) -> Module:
-    """LPIPS (Zhang et al. 2018) with AlexNet; its own few weights come with the package lpips."""
+def lpips(path: Path) -> Module:
+    """LPIPS (Zhang et al. 2018) with AlexNet; its linear weights come with the package lpips."""
     distance = import_module("lpips").LPIPS(net="alex", pnet_rand=True, verbose=False)
     trunk = _state(path)
     state = distance.state_dict()
@@ -135,9 +106,9 @@ DREAMSIM = [
 ]
 
 
-def _dreamsim(path: Path) -> Module:
-    """DreamSim (Fu et al. 2023), from the folder that its package keeps weights in."""
-    for part in DREAMSIM:  # the package would download what is missing
+def dreamsim(path: Path) -> Module:
+    """DreamSim (Fu et al. 2023), from the folder in which its package keeps weights."""
+    for part in DREAMSIM:  # the package would download missing parts
         if not (path / part).exists():
             raise InputError(f"{path}: no {part!r}, one of the six parts of DreamSim's weights")
     model, _ = import_module("dreamsim").dreamsim(
@@ -147,46 +118,29 @@ def _dreamsim(path: Path) -> Module:
     return distance
 
 
-def _of(name: str, layer: str) -> Callable[[Path], Module]:
-    return partial(_torchvision, name=name, layer=layer)
-
-
-_EFFICIENTNET = _of("efficientnet_b1", "avgpool")
-_DEFINITIONS: dict[str, tuple[Any, ...]] = {
-    "alexnet_2": ("identification", _of("alexnet", "features.4"), 256),
-    "alexnet_5": ("identification", _of("alexnet", "features.11"), 256),
-    "inception": ("identification", _of("inception_v3", "avgpool"), 342),
-    "clip": ("identification", _clip, 224, CLIP, "open_clip"),
-    "efficientnet_b1_v1": ("correlation_distance", _EFFICIENTNET, 255),
-    "efficientnet_b1_v2": ("correlation_distance", _EFFICIENTNET, 255),
-    "swav": ("correlation_distance", _swav, 224),
-    "lpips_alex": ("distance", _lpips, 256, HALVES, "lpips"),
-    "dreamsim": ("distance", _dreamsim, 224, PLAIN, "dreamsim"),
-}
-PERCEPTUAL = {
-    name: Perceptual(kind, PERCEPTUAL_FILES[name], *rest)
-    for name, (kind, *rest) in _DEFINITIONS.items()
-}
-
-
 def not_computed(name: str, folder: str | os.PathLike[str]) -> str | None:
     """Why a score cannot be computed; None if it can.
+
+    Parameters
+    ----------
+    name : of a `NetworkMetric`, or a user's own `module:function`
+    folder : with the weights
 
     Examples
     --------
     >>> not_computed("alexnet_2", "/nowhere")
     'not computed: weights missing: alexnet-owt-7be5be79.pth'
     """
-    one = PERCEPTUAL[name]
+    one = network_metric(name)
     if find_spec(one.package) is None:
         return f"not computed: package missing: {one.package}"
-    if not Path(folder, one.file).exists():
+    if one.file and not Path(folder, one.file).exists():
         return f"not computed: weights missing: {one.file}"
     return None
 
 
 def _checked(path: Path) -> Path:
-    """A file of weights; those with a hash in their name are held to it."""
+    """Check a weights file against the hash in its name, if there is one; return its path."""
     wanted = re.search(r"-([0-9a-f]{8})\.pth$", path.name)
     if wanted:
         with path.open("rb") as file:
@@ -197,44 +151,56 @@ def _checked(path: Path) -> Path:
 
 
 class PerceptualScore:
-    """A score by a network, loaded once for many sets.
+    """A score by a network; the network is loaded once for many sets.
 
     Parameters
     ----------
-    name : of `PERCEPTUAL`
+    name : of a `NetworkMetric`, or a user's own `module:function`
     folder : with its weights
 
     Raises
     ------
     InputError
-        If the weights are missing, damaged or of another network.
+        If the weights are missing, damaged or belong to another network.
     """
 
     def __init__(self, name: str, folder: str | os.PathLike[str]) -> None:
         if reason := not_computed(name, folder):
             raise InputError(f"{name}: {reason}")
-        self.name, self.definition = name, PERCEPTUAL[name]
-        self.network = self.definition.load(_checked(Path(folder, self.definition.file)))
+        self.name, self.metric = name, network_metric(name)
+        weights = _checked(Path(folder, self.metric.file))
+        self.network: Module = self.metric.load()(weights, **self.metric.arguments)
 
     def batches(self, images: NDArray) -> Iterator[Tensor]:
-        """Images (n, H, W, 3), 0-255, as the network takes them; resized as they are needed."""
-        size = [self.definition.size] * 2
-        moments = [list(moment) for moment in self.definition.moments]
+        """Convert images (n, H, W, 3), 0-255, to batches of the network's input."""
+        size = [self.metric.size] * 2
+        mean, sd = list(self.metric.mean), list(self.metric.sd)
         whole = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
         for part in whole.split(BATCH):
             scaled = resize(part.float() / 255, size, InterpolationMode.BILINEAR, antialias=True)
-            yield normalize(scaled, *moments)
+            yield normalize(scaled, mean, sd)
 
     def features(self, images: NDArray) -> NDArray[np.float32]:
         """Features (n, n_units) of images (n, H, W, 3), 0-255."""
         with torch.inference_mode():
-            parts = [self.network(batch).flatten(1).float() for batch in self.batches(images)]
+            parts = [self._of_batch(batch) for batch in self.batches(images)]
         found: NDArray[np.float32] = torch.cat(parts).numpy()
         return found
 
+    def _of_batch(self, batch: Tensor) -> Tensor:
+        """Features (n, n_units) of a batch of the network's input."""
+        found = self.network(batch)
+        if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != len(batch):
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise InputError(
+                f"{self.metric.function}: the network returned {shape}, expected features "
+                f"({len(batch)}, ...)"
+            )
+        return found.flatten(1).float()
+
     def distance(self, true: NDArray, recon: NDArray) -> NDArray[np.float64]:
-        """Distance of each image to its own reconstruction: (n,); 0 for equal images."""
-        if self.definition.kind == "correlation_distance":
+        """Distance between each image and its own reconstruction: (n,); 0 for equal images."""
+        if self.metric.kind == "correlation_distance":
             pairs = zip(self.features(true), self.features(recon), strict=True)
             return np.array([1 - similarity_matrix(a[None], b[None])[0, 0] for a, b in pairs])
         both = zip(self.batches(true), self.batches(recon), strict=True)
@@ -247,16 +213,21 @@ class PerceptualScore:
         return similarity_matrix(self.features(true), self.features(recon))
 
     def scores(self, true: NDArray, recon: NDArray) -> Iterator[Score]:
-        """The score of a set: identification in both directions, or a distance."""
-        definition = self.definition
-        if definition.kind != "identification":
+        """Score a set: identification in both directions, or a distance.
+
+        Parameters
+        ----------
+        true, recon : (n, H, W, 3) arrays, 0-255
+        """
+        size = self.metric.size
+        if self.metric.kind != "identification":
             distance = self.distance(true, recon)
-            yield Score(self.name, "own", distance, "RGB", definition.size, resized="bilinear")
+            yield Score(self.name, "own", distance, "RGB", size, resized="bilinear")
         elif len(true) > 1:
             yield from identification_scores(
                 self.name,
                 self.similarity(true, recon),
                 colour="RGB",
-                size=definition.size,
+                size=size,
                 resized="bilinear",
             )

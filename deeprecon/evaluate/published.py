@@ -1,7 +1,7 @@
-"""Published values that a study of the same experiment can be held against.
+"""Published values with which a study of the same experiment can be compared.
 
-Only values that are in a public file. The headline numbers of Shen et al. (2019) are figures of
-the paper and are not repeated here.
+Only values from a public file are listed. The main results of Shen et al. (2019) are published as
+figures and are not repeated here.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ PIXEL_IDENTIFICATION = {"sub-01": 0.809, "sub-02": 0.803, "sub-03": 0.838}
 def published(
     dataset: str | None, sets: dict[str, object], subjects: Sequence[str]
 ) -> dict[str, dict[str, float]]:
-    """Set -> source -> two-way identification in pixels, mean over these subjects.
+    """Published two-way identification by pixels, mean over subjects: set -> source -> value.
 
     Parameters
     ----------
-    dataset : of the study; nothing is published of others than ds001506
-    sets : of the study: name -> session
-    subjects : of the study
+    dataset : name of the study's data set; values are known for ds001506 only
+    sets : the study's sets, name -> session
+    subjects : subjects of the study
 
     Examples
     --------

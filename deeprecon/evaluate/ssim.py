@@ -1,8 +1,8 @@
-"""Structural similarity: the score itself, and the two others that papers call SSIM.
+"""Structural similarity, and two variants that papers also call SSIM.
 
-All after Wang et al. (2004), through scikit-image with a Gaussian window of sigma 1.5 pixels. The
-literature's values differ by colour, size and a trap: with `multichannel=True` on a grey image
-scikit-image up to 0.18 compares each COLUMN by itself, from 0.19 on it ignores the argument.
+All follow Wang et al. (2004), with scikit-image and a Gaussian window of sigma 1.5 pixels.
+Published values differ in colour, size, and by a pitfall: given `multichannel=True` and a grey
+image, scikit-image up to 0.18 compares each COLUMN by itself; from 0.19 on it ignores the argument.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from deeprecon.evaluate.metrics import check_images
 
 SIGMA = 1.5  # pixels; with skimage's truncation at 3.5 sigma the window is 11 pixels wide
 WINDOW = 11
-SIZE_425 = 425  # pixels of the images of the Natural Scenes Dataset, where these papers compare
+SIZE_425 = 425  # pixels, image size in the Natural Scenes Dataset, which these papers use
 
 _SETTINGS: dict[str, Any] = {
     "gaussian_weights": True,
@@ -30,7 +30,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 def _check(true: NDArray, recon: NDArray) -> None:
-    """Refuse what are not two equal sets of images, or images smaller than the window."""
+    """Refuse images that do not match, or are smaller than the window."""
     check_images(true, recon)
     if min(true.shape[1:3]) < WINDOW:
         raise InputError(
@@ -45,7 +45,7 @@ def _grey(image: NDArray) -> NDArray[np.float64]:
 
 
 def _at_425(image: NDArray) -> NDArray[np.float32]:
-    """Luminance 0-1 of an image that was brought to 425 x 425 pixels, bilinear."""
+    """Luminance 0-1 of an image resized to 425 x 425 pixels, bilinear."""
     picture = Image.fromarray(np.round(image).astype(np.uint8))
     if picture.size != (SIZE_425, SIZE_425):
         picture = picture.resize((SIZE_425, SIZE_425), Image.Resampling.BILINEAR)
@@ -68,7 +68,7 @@ def ssim_grey(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If shapes differ, images are smaller than the window, or values are not 0-255.
+        If the shapes differ, images are smaller than the window, or values are not 0-255.
     """
     _check(true, recon)
     pairs = zip(true, recon, strict=True)
@@ -76,16 +76,16 @@ def ssim_grey(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
 
 
 def ssim_rgb(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
-    """Mean structural similarity of the red, green and blue image; else as `ssim_grey`."""
+    """Mean structural similarity of the red, green and blue channel; otherwise as `ssim_grey`."""
     _check(true, recon)
     pairs = zip(true / 255.0, recon / 255.0, strict=True)
     return np.array([structural_similarity(a, b, channel_axis=-1, **_SETTINGS) for a, b in pairs])
 
 
 def ssim_425(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
-    """As MindEye reports it: `ssim_grey` of images brought to 425 x 425 pixels first.
+    """SSIM as MindEye reports it: `ssim_grey` of images that were resized to 425 x 425 pixels.
 
-    With the scikit-image that it pins (0.20), `multichannel=True` has no effect.
+    In the version of scikit-image that MindEye pins (0.20), `multichannel=True` has no effect.
     """
     _check(true, recon)
     pairs = zip(true, recon, strict=True)
@@ -93,12 +93,12 @@ def ssim_425(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
 
 
 def ssim_columns(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
-    """As Brain-Diffuser reports it: at 425 x 425 pixels, each column of the grey image by itself.
+    """SSIM as Brain-Diffuser reports it: at 425 x 425 pixels, each column of the grey image alone.
 
-    With the scikit-image that it pins (0.17.2), `multichannel=True` takes the last axis of the
-    grey image, its columns, for colours: a one-dimensional SSIM down each of them, averaged.
-    Values are higher than those of `ssim_425`. scikit-image would filter column by column; this
-    does all of them at once.
+    In the version of scikit-image that it pins (0.17.2), `multichannel=True` treats the last axis
+    of the grey image, its columns, as colours. The result is a one-dimensional SSIM of each column,
+    averaged, and higher than `ssim_425`. scikit-image filters column by column; this function
+    filters all columns at once.
     """
     _check(true, recon)
     pairs = zip(true, recon, strict=True)
@@ -118,5 +118,5 @@ def _ssim_of_columns(a: NDArray, b: NDArray) -> float:
     covariance = local(a * b) - mean_a * mean_b
     quality = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     quality /= (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
-    inside = slice(WINDOW // 2, -(WINDOW // 2))  # where the window lies in the image
+    inside = slice(WINDOW // 2, -(WINDOW // 2))  # positions with the whole window in the image
     return float(quality[inside].mean(dtype=np.float64))

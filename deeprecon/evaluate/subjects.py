@@ -1,4 +1,4 @@
-"""Several subjects, each a replication: no test takes three of them for a population."""
+"""Scores over subjects, treated as replications: few subjects are no sample of a population."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from deeprecon.errors import InputError
 from deeprecon.evaluate.table import RECONSTRUCTION
 from deeprecon.stats.bootstrap import Interval, bootstrap_ci
-from deeprecon.study import AVERAGE
+from deeprecon.targets import AVERAGE
 
 COLUMNS = (
     "roi",
@@ -30,27 +30,27 @@ COLUMNS = (
     "p_subjects",
     "note",
 )
-FEWEST = 6  # subjects: below, no two-sided sign test can reach p < .05
+MINIMUM_SUBJECTS = 6  # with fewer, no two-sided sign test can reach p < .05
 SIGNIFICANT = 0.05
 
 
 def joint_bootstrap_ci(
     scores: Sequence[NDArray], n_resamples: int = 10_000, seed: int = 0
 ) -> Interval:
-    """95 % interval of the mean over these subjects, if other images had been shown to them.
+    """95 % interval of the mean over these subjects, by resampling images.
 
     Parameters
     ----------
     scores : for each subject (n,) scores of the same images
-        Images are drawn jointly: one that is hard is hard for all. Subjects are not drawn: the
-        interval says nothing about other people.
+        Images are drawn jointly, because a hard image is hard for every subject. Subjects are not
+        drawn, so the interval says nothing about other people.
     n_resamples, seed
-        As for `bootstrap_ci`, which is used on the means over subjects.
+        See `bootstrap_ci`, which is applied to the means over subjects.
 
     Raises
     ------
     InputError
-        If numbers of images differ.
+        If the numbers of images differ.
     """
     if len({len(each) for each in scores}) != 1:
         raise InputError(f"scores of {[len(each) for each in scores]} images, expected one number")
@@ -60,22 +60,24 @@ def joint_bootstrap_ci(
 def over_subjects(
     whole: pd.DataFrame, images: pd.DataFrame, n_bootstrap: int = 10_000, seed: int = 0
 ) -> pd.DataFrame:
-    """Each score's mean and range over subjects, and in how many of them it is significant.
+    """Mean and range of each score over subjects, and the number of significant subjects.
 
     Parameters
     ----------
     whole, images : tables of `evaluate.table`
+    n_bootstrap, seed : see `joint_bootstrap_ci`
 
     Returns
     -------
     DataFrame with the columns `COLUMNS`
-        `n_significant`: subjects with p_holm < .05, NaN for a score that is not tested.
-        `p_subjects`: sign test over subjects of the score against chance, only from six subjects
-        on that are not at chance; `note` says why there is none. Intervals are of per-image
-        scores, as if identification scores of images shared no competitors.
+        `n_significant` counts subjects with p_holm < .05, and is NaN for a score that is not
+        tested. `p_subjects` is a sign test over subjects of the score against chance; it needs six
+        subjects that are not exactly at chance, and `note` gives the reason if there is none.
+        Intervals treat the scores of images as independent, although identification shares
+        competitors.
     """
     keys = ["roi", "method", "set", "metric", "direction"]
-    whole = whole[(whole["pictures"] == RECONSTRUCTION) & (whole["subject"] != AVERAGE)]
+    whole = whole[(whole["condition"] == RECONSTRUCTION) & (whole["subject"] != AVERAGE)]
     by_image = dict(list(images.groupby(keys, sort=False)))
     rows = []
     for key, part in whole.groupby(keys, sort=False):
@@ -107,17 +109,17 @@ def over_subjects(
 
 
 def _n_significant(p_holm: "pd.Series[float]") -> float:
-    """Subjects with p below .05; NaN if no subject was tested, which is not 0 of them."""
+    """Number of subjects with p below .05; NaN, not 0, if no subject was tested."""
     return math.nan if p_holm.isna().all() else float((p_holm < SIGNIFICANT).sum())
 
 
 def _over_people(part: pd.DataFrame) -> tuple[float, str]:
-    """Sign test over subjects of a score against its chance level, and why there is none."""
+    """The p value of a sign test over subjects against chance, and the reason if there is none."""
     chance = part["chance"].iloc[0]
     if math.isnan(chance):
         return math.nan, "no chance level"
-    # A subject at chance is on neither side; one without a value is not there.
+    # A subject exactly at chance is on neither side, and a subject without a value does not count.
     off = part["value"][part["value"].notna() & (part["value"] != chance)]
-    if len(off) < FEWEST:
+    if len(off) < MINIMUM_SUBJECTS:
         return math.nan, f"{len(off)} subjects are too few for a test over subjects"
     return float(binomtest(int((off > chance).sum()), len(off)).pvalue), ""

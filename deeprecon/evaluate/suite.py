@@ -1,11 +1,11 @@
-"""Which scores there are, and how each is defined: computed for a set of pictures at once.
+"""The scores of a set of images, computed from the metrics in the registry.
 
-Scores come as `Score`s, each with what it takes to compare it with another study's: the pixels
-that images had, their colours, and what was fixed while the others competed. `VERSION` rises
-whenever a definition changes such that values could.
+Every `Score` contains what is needed to compare it with those of other studies: the size of the
+images, their colours, and which side was fixed while the other competed. `VERSION` rises whenever a
+change of a definition could change values.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import get_args
@@ -13,17 +13,11 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from deeprecon.evaluate.colours import (
-    colour_histogram,
-    low_frequencies,
-    mean_colour,
-    mean_luminance,
-    similarity_of_distances,
-)
-from deeprecon.evaluate.metrics import pixel_correlation
-from deeprecon.evaluate.ssim import ssim_425, ssim_columns, ssim_grey, ssim_rgb
+from deeprecon.evaluate.registry import ImageMetric, VectorMetric, metrics_of
+from deeprecon.evaluate.units import take_units
 from deeprecon.evaluate.within import colours_and_shapes
 from deeprecon.features.sampled import SampledUnits
+from deeprecon.registry import find
 from deeprecon.stats.correlation import similarity_matrix
 from deeprecon.stats.identification import (
     Fixed,
@@ -38,24 +32,22 @@ VERSION = 2
 N_WAYS = (10, 50)
 TOP = (1, 10, 50)
 
-Similarity = Callable[[NDArray, NDArray], NDArray[np.float64]]
-
 
 @dataclass(frozen=True)
 class Score:
-    """One score of a set of pictures.
+    """One score of a set of images.
 
     Attributes
     ----------
     metric : name
-    direction : "own": an image with its own reconstruction; else what is fixed while the others
-        compete, "recon" or "true"
-    values : (n,), NaN where it is not defined
-    colour : what of the images is compared, such as "RGB" or "grey"
-    size : pixels that images had when they were compared
-    chance : expected value without any relation, NaN where there is none
-    similarity : (n, n), of two-way identification, for its test and its interval
-    resized : how images were brought to `size` from the study's size, if they were
+    direction : "own" for an image with its own reconstruction; otherwise the side that is fixed
+        while the other competes, "recon" or "true"
+    values : (n,), NaN where undefined
+    colour : the part of the images that is compared, such as "RGB" or "grey"
+    size : side of the images when they were compared, pixels
+    chance : expected value if images and reconstructions are unrelated, NaN if there is none
+    similarity : (n, n) for two-way identification, which its test and interval need
+    resized : how images were resized from the study's size to `size`, if they were
     """
 
     metric: str
@@ -68,64 +60,25 @@ class Score:
     resized: str = ""
 
 
-@dataclass(frozen=True)
-class _OfImages:
-    """A score of an image with its own reconstruction."""
+def image_scores(
+    true: NDArray, recon: NDArray, legacy: bool = True, own: Iterable[str] = ()
+) -> Iterator[Score]:
+    """Every score of an image with its own reconstruction.
 
-    name: str
-    score: Callable[[NDArray, NDArray], NDArray[np.float64]]
-    colour: str
-    size: int | None = None  # that of the images, if None
-
-
-IMAGE_SCORES = (
-    _OfImages("pixel_correlation", pixel_correlation, "RGB"),
-    _OfImages("ssim", ssim_grey, "grey"),
-    _OfImages("ssim_rgb", ssim_rgb, "RGB"),
-)
-# What two families of papers report as "SSIM".
-LEGACY_SCORES = (
-    _OfImages("ssim_columns", ssim_columns, "grey", 425),
-    _OfImages("ssim_425", ssim_425, "grey", 425),
-)
-
-
-@dataclass(frozen=True)
-class Space:
-    """Vectors of images, in which reconstructions are identified.
-
-    Attributes
+    Parameters
     ----------
-    name : of the scores
-    vectors : (n, H, W, 3) images -> (n, ...)
-    similarity : of true and reconstructed vectors -> (n_true, n_recon)
-    colour : what of the images it is made of
-    among_many : whether n-way and top-k identification are scored too
+    true, recon : (n, H, W, 3) arrays, 0-255
+    legacy : whether the legacy variants are computed too
+    own : import paths of a user's own metrics, see `ImageMetric`
     """
-
-    name: str
-    vectors: Callable[[NDArray], NDArray]
-    similarity: Similarity
-    colour: str
-    among_many: bool = False
-
-
-# All but the first are controls: how far a colour, or a blur, goes by itself.
-SPACES = (
-    Space("pixel_identification", lambda images: images, similarity_matrix, "RGB", True),
-    Space("luminance_identification", mean_luminance, similarity_of_distances, "mean luminance"),
-    Space("colour_identification", mean_colour, similarity_of_distances, "mean colour"),
-    Space("histogram_identification", colour_histogram, similarity_of_distances, "histogram"),
-    Space("blur_identification", low_frequencies, similarity_matrix, "RGB, 4 x 4"),
-)
-
-
-def image_scores(true: NDArray, recon: NDArray, legacy: bool = True) -> Iterator[Score]:
-    """Every score of an image with its own reconstruction, of (n, H, W, 3) arrays, 0-255."""
-    for one in IMAGE_SCORES + (LEGACY_SCORES if legacy else ()):
-        size = one.size or true.shape[1]
-        resized = "bilinear" if one.size else ""
-        yield Score(one.name, "own", one.score(true, recon), one.colour, size, resized=resized)
+    known = metrics_of(ImageMetric)
+    for name in (*known, *own):
+        metric = find(known, name, ImageMetric, "metric")
+        if legacy or not metric.legacy:
+            size = metric.size or true.shape[1]
+            resized = "bilinear" if metric.size else ""
+            values = metric.score(true, recon)
+            yield Score(name, "own", values, metric.colour, size, resized=resized)
 
 
 def identification_scores(
@@ -137,9 +90,16 @@ def identification_scores(
     among_many: bool = False,
     resized: str = "",
 ) -> Iterator[Score]:
-    """Two-way identification in both directions and, if asked for, n-way.
+    """Two-way identification in both directions and, if `among_many`, n-way identification.
 
-    n-way: the own image must beat n - 1 competitors; expected over all that could be drawn.
+    In n-way identification an image must beat n - 1 competitors; the score is the expectation over
+    all draws of competitors.
+
+    Parameters
+    ----------
+    name : name of the metric
+    similarity : (n_true, n_recon)
+    colour, size, resized : see `Score`
     """
     describe = partial(Score, colour=colour, size=size, resized=resized)
     for fixed in get_args(Fixed):
@@ -154,10 +114,11 @@ def identification_scores(
 def top_scores(
     name: str, true: NDArray, recon: NDArray, training: NDArray, *, colour: str, size: int
 ) -> Iterator[Score]:
-    """Is the true image among the 1, 10, 50 most similar of {it, all training images}?
+    """Whether the true image is among the 1, 10, 50 most similar of {it, all training images}.
 
     Parameters
     ----------
+    name : prefix of the metrics' names
     true, recon : (n, ...)
     training : (m, ...)
     """
@@ -173,7 +134,7 @@ def top_scores(
 def apart_scores(
     similarity: NDArray[np.float64], categories: Sequence[str], size: int
 ) -> Iterator[Score]:
-    """Of coloured shapes: are colours of one shape told apart, and shapes of one colour."""
+    """Identification among images of the same shape (colours), and of the same colour (shapes)."""
     parts = colours_and_shapes(categories)
     if parts is None:
         return
@@ -190,8 +151,9 @@ def pixel_scores(
     training: NDArray | None = None,
     categories: Sequence[str] = (),
     legacy: bool = True,
+    own: Iterable[str] = (),
 ) -> Iterator[Score]:
-    """Every score that needs no network; of one image alone, no identification.
+    """Every score that needs no network; identification needs at least two images.
 
     Parameters
     ----------
@@ -199,23 +161,20 @@ def pixel_scores(
         Image i of one belongs to image i of the other.
     training : (m, H, W, 3), optional
         Images that decoders were trained with, for identification among all of them.
-    categories : of the n images; of coloured shapes, both are scored apart
-    legacy : whether the variants of SSIM are wanted
+    categories : category of each of the n images; for coloured shapes, colour and shape are also
+        scored separately
+    legacy, own : see `image_scores`
     """
-    yield from image_scores(true, recon, legacy)
+    yield from image_scores(true, recon, legacy, own)
     if len(true) < 2:
         return
     size = true.shape[1]
-    for space in SPACES:
-        similarity = space.similarity(space.vectors(true), space.vectors(recon))
+    for name, metric in metrics_of(VectorMetric).items():
+        similarity = metric.similarities(true, recon)
         yield from identification_scores(
-            space.name,
-            similarity,
-            colour=space.colour,
-            size=size,
-            among_many=space.among_many,
+            name, similarity, colour=metric.colour, size=size, among_many=metric.among_many
         )
-        if space.among_many:
+        if metric.among_many:
             yield from apart_scores(similarity, categories, size)
     if training is not None:
         yield from top_scores("pixel", true, recon, training, colour="RGB", size=size)
@@ -235,9 +194,9 @@ def feature_scores(
     ----------
     true, recon : layer -> (n, *unit_shape)
     training : SampledUnits, optional
-        Of the training images, for identification among all of them, in these units.
-    network : its name, for the record
-    size : pixels that images had
+        Sampled features of the training images, for identification among all of them.
+    network : its name
+    size : side of the images, pixels
     """
     for layer, values in true.items() if len(next(iter(true.values()))) > 1 else ():
         colour = f"{network} {layer}"
@@ -250,8 +209,8 @@ def feature_scores(
             among_many=True,
         )
         if training is not None:
-            place = training.units[layer].place
-            own, found = (part.reshape(len(part), -1)[:, place] for part in (values, recon[layer]))
+            units = training.units[layer]
+            own, found = (take_units(part, units) for part in (values, recon[layer]))
             yield from top_scores(
                 layer, own, found, training.features[layer], colour=f"{colour}, sampled", size=size
             )

@@ -1,12 +1,15 @@
-"""The wide table: a row a method, region and set, a column a score."""
+"""Wide tables: one row for each method, region and set, one column for each score."""
 
 import pandas as pd
 
 from deeprecon.evaluate.baselines import BASELINES
+from deeprecon.evaluate.registry import METRICS
 from deeprecon.evaluate.table import CONTROL, KEYS, RECONSTRUCTION, TRUE_FEATURES
+from deeprecon.registry import is_import_path
 
-# In the order of papers' tables.
-SUMMARY = (
+# The first columns, in the order of published tables; some scores derive from a metric and have no
+# entry of their own in the registry.
+_FIRST = (
     "pixel_correlation",
     "ssim",
     "pixel_identification",
@@ -17,22 +20,14 @@ SUMMARY = (
     "colour_identification",
     "pixel_identification_of_colour",
     "pixel_identification_of_shape",
-    "brain_correlation",
-    "brain_identification",
-    "alexnet_2",
-    "alexnet_5",
-    "inception",
-    "clip",
-    "efficientnet_b1_v1",
-    "efficientnet_b1_v2",
-    "swav",
-    "lpips_alex",
-    "dreamsim",
+)
+SUMMARY = tuple(
+    dict.fromkeys([*_FIRST, *(name for name, one in METRICS.items() if one.in_summary)])
 )
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:
-    """Values of whole sets, scores side by side, as people read them.
+    """Put the scores of whole sets in columns.
 
     Parameters
     ----------
@@ -41,29 +36,40 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each kind of pictures of each set, `n` images; of identification the direction in
-        which the reconstruction is fixed. A score that was never computed has no column.
+        One row for each condition of each set, with `n` images. Identification is the one in which
+        the reconstruction is fixed. A score that was never computed has no column.
     """
-    wide = _wide(scores, list(SUMMARY), [*KEYS, "pictures"], "metric")
-    counted = scores.groupby([*KEYS, "pictures"], sort=False)["n"].max().rename("n").reset_index()
-    return counted.merge(wide, how="right", on=[*KEYS, "pictures"])
+    keys = [*KEYS, "condition"]
+    wide = _wide(scores, [*SUMMARY, *own_metrics(scores)], keys, "metric")
+    counted = scores.groupby(keys, sort=False)["n"].max().rename("n").reset_index()
+    return counted.merge(wide, how="right", on=keys)
+
+
+def own_metrics(scores: pd.DataFrame) -> list[str]:
+    """Names of the user's own metrics in a table of scores."""
+    return [name for name in scores["metric"].unique() if is_import_path(name)]
 
 
 def beside_baselines(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One score of the reconstructions and of every baseline: a row a method, region and set.
+    """Put one score of the reconstructions and of all baselines in columns.
 
     Parameters
     ----------
     scores : table `COLUMNS` of `evaluate.table`
-    metric : such as "pixel_correlation"
+    metric : name, such as "pixel_correlation"
+
+    Returns
+    -------
+    DataFrame
+        One row for each method, region and set; one column for each condition.
     """
-    wide = _wide(scores, [metric], list(KEYS), "pictures")
+    wide = _wide(scores, [metric], list(KEYS), "condition")
     order = [CONTROL, *BASELINES, RECONSTRUCTION, TRUE_FEATURES]
     return wide[[*KEYS, *(name for name in order if name in wide)]]
 
 
 def _wide(scores: pd.DataFrame, metrics: list[str], rows: list[str], columns: str) -> pd.DataFrame:
-    """Values of some scores, spread over columns in the order in which they come."""
+    """Values of some scores in wide form, with columns in order of appearance."""
     shown = scores[scores["metric"].isin(metrics) & (scores["direction"] != "true")]
     shown = shown.dropna(subset=["value"])
     if shown.empty:

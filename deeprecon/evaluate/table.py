@@ -1,15 +1,16 @@
 """The tables of evaluation: scores of whole sets, and of single images.
 
-`scores.tsv` has a row for each score of a set, for the reconstructions and for each baseline
-(column `pictures`): columns `COLUMNS`. `direction` says what is compared: "own" (an image with its
-own reconstruction) or what is fixed while the others compete, "recon" or "true". `n` counts the
-images with a defined score. `floor` and `ceiling` are the same score of reconstructions by the
-control (permuted labels) and from true features; `split_half` is that between the pictures of two
-halves of the repetitions, and `noise_ceiling` follows from it for correlations. `p` is of the
-permutation test, `p_holm` is corrected for the scores of the set that are tested, `p_wilcoxon` is
-the legacy test. What could not be computed has a row too, with the reason as `note`.
+`scores.tsv` has one row for each score of a set, for the reconstructions and for every baseline
+(columns `COLUMNS`; `condition` says which). `direction` is "own" for an image with its own
+reconstruction; otherwise it names the side that is fixed while the other competes, "recon" or
+"true". `n` is the number of images with a defined score. `permuted_control` and `true_features` are
+the same score for the control's reconstructions (decoders trained on permuted labels) and for
+reconstructions from true features. `split_half` is the score between the images of two halves of
+the repetitions, from which `noise_ceiling` follows for correlations. `p` belongs to the permutation
+test, `p_holm` is corrected for all tested scores of the set, and `p_wilcoxon` belongs to the legacy
+test. A score that could not be computed also has a row, with the reason in its `note`.
 
-`image_scores.tsv` has a row for each image: columns `IMAGE_COLUMNS`.
+`image_scores.tsv` has one row for each image: columns `IMAGE_COLUMNS`.
 """
 
 import logging
@@ -24,24 +25,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.halves import CORRELATIONS, SPLIT_HALF, picture_ceiling
+from deeprecon.evaluate.halves import SPLIT_HALF, image_noise_ceiling
 from deeprecon.evaluate.legacy import wilcoxon_legacy
+from deeprecon.evaluate.registry import ImageMetric, metrics_of
 from deeprecon.evaluate.suite import VERSION, Score
 from deeprecon.stats.bootstrap import Interval, bootstrap_ci, bootstrap_identification_ci
 from deeprecon.stats.corrections import holm
 from deeprecon.stats.permutation import permutation_test
+from deeprecon.tables import read_tables
 
 KEYS = ("subject", "roi", "method", "set")
 COLUMNS = (
     *KEYS,
-    "pictures",
+    "condition",
     "metric",
     "direction",
     "value",
     "n",
     "chance",
-    "floor",
-    "ceiling",
+    "permuted_control",
+    "true_features",
     "split_half",
     "noise_ceiling",
     "ci_low",
@@ -57,23 +60,30 @@ COLUMNS = (
 )
 IMAGE_COLUMNS = (
     *(*KEYS, "stimulus_id", "metric", "direction"),
-    *("value", "floor", "ceiling", "split_half"),
+    *("value", "permuted_control", "true_features", "split_half"),
 )
 RECONSTRUCTION = "reconstruction"
 CONTROL = "control"  # decoders trained on permuted labels
 TRUE_FEATURES = "true_features"
+REFERENCES = {
+    "permuted_control": CONTROL,
+    "true_features": TRUE_FEATURES,
+    "split_half": SPLIT_HALF,
+}  # column in rows of the reconstructions -> condition whose score it contains
+
+Scores = Mapping[tuple[str, str], Score]  # (metric, direction) -> score
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Tests:
-    """How scores are tested.
+    """Settings of the tests of scores.
 
     Attributes
     ----------
-    seed : of permutations and bootstrap
-    n_permutations, n_bootstrap : int
+    seed : seed of permutations and bootstrap
+    n_permutations, n_bootstrap : numbers of permutations and of bootstrap resamples
     """
 
     seed: int = 0
@@ -96,7 +106,7 @@ class Tests:
         return bootstrap_ci(score.values[defined], **options)
 
     def p_values(self, score: Score) -> tuple[float, float]:
-        """Of the permutation test and of the legacy test; NaN for what is not tested."""
+        """The p values of the permutation and the legacy test; NaN for a score without a test."""
         if score.similarity is None:
             return math.nan, math.nan
         fixed: Any = score.direction
@@ -119,18 +129,17 @@ def score_table(
     tests: Tests | None = None,
     missing: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tables of one set: of the set as a whole, and of its images.
+    """Make the tables of one set: of the whole set, and of its images.
 
     Parameters
     ----------
-    scores : what the pictures are -> their scores
-        "reconstruction" and, where there are any, "control", "true_features", "split_half" and
-        baselines.
+    scores : condition -> scores; the conditions are "reconstruction" and, where they exist,
+        "control", "true_features", "split_half" and baselines
     keys : subject, roi, method and set of the rows
     stimulus_id : n unique strings
-    resampling : how images were brought to one size
-    tests : of the reconstructions' scores
-    missing : score that could not be computed -> why
+    resampling : how images were resized to the study's size
+    tests : tests of the reconstructions' scores
+    missing : score that could not be computed -> reason
 
     Returns
     -------
@@ -140,58 +149,66 @@ def score_table(
     Raises
     ------
     InputError
-        If keys, names or numbers of images do not fit together.
+        If keys, names or numbers of images do not match.
     """
     _check(keys, stimulus_id)
     tests = tests or Tests()
-    by_pictures = {
-        pictures: {(score.metric, score.direction): score for score in given}
-        for pictures, given in scores.items()
+    by_condition: dict[str, Scores] = {
+        condition: {(score.metric, score.direction): score for score in given}
+        for condition, given in scores.items()
     }
-    beside = {
-        column: by_pictures.get(name, {})
-        for column, name in (
-            ("floor", CONTROL), ("ceiling", TRUE_FEATURES), ("split_half", SPLIT_HALF)
-        )
-    }  # fmt: skip
     rows, images = [], []
-    for pictures, given in by_pictures.items():
-        for place, score in given.items():
+    for condition, given in by_condition.items():
+        for which, score in given.items():
             if len(score.values) != len(stimulus_id):
                 raise InputError(
                     f"{score.metric}: {len(score.values)} images but {len(stimulus_id)} "
                     f"stimulus_id in set {keys['set']!r}"
                 )
-            row: dict[str, Any] = {**keys, "pictures": pictures}
-            row |= _described(score, tests)
+            row: dict[str, Any] = {**keys, "condition": condition, **_described(score, tests)}
             row["resampling"] = ", then ".join(filter(None, (resampling, score.resized)))
-            if pictures == RECONSTRUCTION:
+            if condition == RECONSTRUCTION:
                 _warn(score, keys)
-                row["p"], row["p_wilcoxon"] = tests.p_values(score)
-                others = {
-                    column: of_kind[place].values
-                    for column, of_kind in beside.items()
-                    if place in of_kind
+                references = {
+                    column: by_condition[other][which].values
+                    for column, other in REFERENCES.items()
+                    if which in by_condition.get(other, {})
                 }
-                row |= {column: _mean(values) for column, values in others.items()}
-                if score.metric in CORRELATIONS and "split_half" in others:
-                    row["noise_ceiling"] = picture_ceiling(others["split_half"])
-                images.append(_image_rows(score, others, keys, stimulus_id))
+                row |= _tested(score, references, tests)
+                images.append(_image_rows(score, references, keys, stimulus_id))
             rows.append(row)
     for metric, why in (missing or {}).items():
-        rows.append({**keys, "pictures": RECONSTRUCTION, "metric": metric, "note": why})
-    whole = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+        rows.append({**keys, "condition": RECONSTRUCTION, "metric": metric, "note": why})
+    return _whole(rows), pd.concat(images, ignore_index=True)
+
+
+def _whole(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The table of a set, with p values corrected for the number of tested scores."""
+    whole = pd.DataFrame(list(rows)).reindex(columns=list(COLUMNS))
     whole["p_holm"] = np.nan
-    # The two directions test one thing: the correction counts the one of the field.
-    family = (whole["pictures"] == RECONSTRUCTION) & (whole["direction"] == "recon")
+    # Both directions test the same hypothesis. The correction counts the one that papers report.
+    family = (whole["condition"] == RECONSTRUCTION) & (whole["direction"] == "recon")
     whole.loc[family, "p_holm"] = holm(whole.loc[family, "p"].to_numpy(float))
     whole["n"] = whole["n"].fillna(0).astype(int)
     whole["version"] = VERSION
-    return whole, pd.concat(images, ignore_index=True)
+    return whole
+
+
+def _tested(
+    score: Score, references: Mapping[str, NDArray[np.float64]], tests: Tests
+) -> dict[str, float]:
+    """The p values of a score of the reconstructions, and the scores that it is compared with."""
+    p, p_wilcoxon = tests.p_values(score)
+    found = {"p": p, "p_wilcoxon": p_wilcoxon}
+    found |= {column: _mean(values) for column, values in references.items()}
+    metric = metrics_of(ImageMetric).get(score.metric)
+    if metric and metric.noise_ceiling and SPLIT_HALF in references:
+        found["noise_ceiling"] = image_noise_ceiling(references[SPLIT_HALF])
+    return found
 
 
 def _check(keys: Mapping[str, str], stimulus_id: Sequence[str]) -> None:
-    """Refuse keys that rows have not, and names that come twice."""
+    """Refuse missing or unknown keys, and duplicate stimuli."""
     if sorted(keys) != sorted(KEYS):
         raise InputError(f"keys are {sorted(keys)}, expected {sorted(KEYS)}")
     if not len(stimulus_id) or len(set(stimulus_id)) < len(stimulus_id):
@@ -199,7 +216,7 @@ def _check(keys: Mapping[str, str], stimulus_id: Sequence[str]) -> None:
 
 
 def _warn(score: Score, keys: Mapping[str, str]) -> None:
-    """Say how many images a score is not defined of."""
+    """Log for how many images a score is undefined."""
     if undefined := int(np.isnan(score.values).sum()):
         logger.warning(
             "%s: %d of %d images have no defined %s",
@@ -211,7 +228,7 @@ def _warn(score: Score, keys: Mapping[str, str]) -> None:
 
 
 def _described(score: Score, tests: Tests) -> dict[str, Any]:
-    """A score's value and interval, and how it is defined."""
+    """A score's value, interval and definition."""
     defined = int((~np.isnan(score.values)).sum())
     undefined = 0 if score.similarity is None else int(np.isnan(score.similarity).sum())
     interval = tests.interval(score)
@@ -231,18 +248,23 @@ def _described(score: Score, tests: Tests) -> dict[str, Any]:
 
 def _image_rows(
     score: Score,
-    others: Mapping[str, NDArray[np.float64]],
+    references: Mapping[str, NDArray[np.float64]],
     keys: Mapping[str, str],
     stimulus_id: Sequence[str],
 ) -> pd.DataFrame:
     """A row for each image."""
     described = {"metric": score.metric, "direction": score.direction, "value": score.values}
-    table = pd.DataFrame({**keys, "stimulus_id": list(stimulus_id), **described, **others})
+    table = pd.DataFrame({**keys, "stimulus_id": list(stimulus_id), **described, **references})
     return table.reindex(columns=list(IMAGE_COLUMNS))
 
 
-def read_scores(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a table of this module; ids and notes stay text."""
-    text = {"stimulus_id": str, "note": str, "pictures": str}
-    table = pd.read_csv(path, sep="\t", dtype=text)
+def read_scores(*paths: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read and join tables of this module; ids and notes stay text.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read as a table.
+    """
+    table = read_tables(paths, text=("stimulus_id", "note", "condition"))
     return table.assign(note=table["note"].fillna("")) if "note" in table else table

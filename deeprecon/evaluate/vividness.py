@@ -1,4 +1,4 @@
-"""Imagery: is an image better reconstructed, the more vividly it was imagined."""
+"""Imagery: correlation between the vividness ratings of images and their scores."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,15 +9,15 @@ from deeprecon.stats.correlation import rank_correlation
 
 COLUMNS = ("subject", "roi", "method", "set", "metric", "n", "rho", "p", "p_holm")
 SCORES = ("pixel_correlation", "pixel_identification", "brain_correlation")
-FEWEST = 4  # images
+MINIMUM_IMAGES = 4
 
 
 def mean_vividness(blocks: pd.DataFrame) -> "pd.Series[float]":
-    """Mean rating (1-5) of each stimulus, by (set, stimulus_id); of those that were rated.
+    """Mean rating (1-5) of each rated stimulus, by (set, stimulus_id).
 
     Parameters
     ----------
-    blocks : columns set, stimulus_id and vividness, a row a block
+    blocks : one row for each block, with the columns set, stimulus_id and vividness
     """
     rated = blocks.dropna(subset=["vividness"])
     return rated.groupby(["set", "stimulus_id"], sort=False)["vividness"].mean()
@@ -30,19 +30,19 @@ def vividness_table(
     n_permutations: int = 9999,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Rank correlation over images between a score and how vivid the image was rated.
+    """Rank correlation over images between a score and the rated vividness.
 
     Parameters
     ----------
     images : table `IMAGE_COLUMNS` of `evaluate.table`
     blocks : subject -> blocks, see `mean_vividness`
-    metrics : scores to look at; of identification with the reconstruction fixed
-    n_permutations, seed : of the two-sided permutation test
+    metrics : scores; identification is the one with the reconstruction fixed
+    n_permutations, seed : settings of the two-sided permutation test
 
     Returns
     -------
     DataFrame with the columns `COLUMNS`
-        Of sets that were rated; `p_holm` is corrected for the rows of a subject.
+        One row for each score of each rated set; `p_holm` is corrected for the rows of a subject.
     """
     rows = []
     own = images[(images["direction"] != "true") & images["metric"].isin(list(metrics))]
@@ -58,7 +58,7 @@ def vividness_table(
             rated = scores.set_index("stimulus_id")["value"].to_frame()
             rated["vividness"] = rating
             rated = rated.dropna()
-            if len(rated) < FEWEST or rated.nunique().min() < 2:
+            if len(rated) < MINIMUM_IMAGES or rated.nunique().min() < 2:
                 continue
             rho, p = rank_correlation(rated["value"], rated["vividness"], n_permutations, seed)
             names = dict(zip(("roi", "method", "set", "metric"), key, strict=True))

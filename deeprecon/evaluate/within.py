@@ -1,12 +1,17 @@
-"""Identification against some of the others alone: of the same category, shape or colour."""
+"""Colours and shapes of artificial images, for identification within a colour or a shape."""
 
 from collections.abc import Sequence
 
-from deeprecon.data.stimuli import COLOURS, SHAPES
+from deeprecon.data.ds001506 import COLOURS, SHAPES
 
 
 def colours_and_shapes(categories: Sequence[str]) -> tuple[list[str], list[str]] | None:
-    """Colour and shape of each image of a set, if all are coloured shapes as in ds001506.
+    """Colours and shapes of the images of a set, if all are coloured shapes as in ds001506.
+
+    Parameters
+    ----------
+    categories : category of each image, such as "red_square"
+
 
     Examples
     --------

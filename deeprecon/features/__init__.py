@@ -1,1 +1,1 @@
-"""Networks and the features of the stimuli."""
+"""Networks, and their features for the stimuli."""

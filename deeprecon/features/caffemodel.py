@@ -1,7 +1,7 @@
-"""Weights from .caffemodel files, without Caffe.
+"""Read weights from .caffemodel files, without Caffe.
 
-Such a file is one message of Protocol Buffers, `NetParameter` of caffe.proto. Only the fields that
-weights need are declared here; others are skipped.
+Such a file is a Protocol Buffers message, `NetParameter` of caffe.proto. Only the fields that hold
+weights are declared here; the parser skips the others.
 """
 
 import os
@@ -23,8 +23,8 @@ Blobs = dict[str, list[NDArray[np.float32]]]
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _ONE, _MANY = _Field.LABEL_OPTIONAL, _Field.LABEL_REPEATED
-# Message -> (field, number, type or message, one or many). `data` is a packed list of floats, which
-# has the same bytes as a string: read as such, half a gigabyte takes a second and not minutes.
+# Message -> (field, number, type or message, one or many). `data` is a packed list of floats, whose
+# bytes are those of a string: read as a string, half a gigabyte takes a second, not minutes.
 _MESSAGES: dict[str, list[tuple[str, int, int | str, Any]]] = {
     "BlobShape": [("dim", 1, _Field.TYPE_INT64, _MANY)],
     "BlobProto": [
@@ -42,7 +42,7 @@ _MESSAGES: dict[str, list[tuple[str, int, int | str, Any]]] = {
 
 @cache
 def _net_parameter() -> type[Any]:
-    """The class of the whole file."""
+    """The message class of a whole file."""
     file = descriptor_pb2.FileDescriptorProto(name="deeprecon_caffe.proto", package="deeprecon")
     file.syntax = "proto2"
     for message, fields in _MESSAGES.items():
@@ -64,22 +64,22 @@ def _net_parameter() -> type[Any]:
 def read_caffemodel(path: str | os.PathLike[str]) -> Blobs:
     """Arrays of each layer that has weights: layer -> [weights, bias, ...], in Caffe's shapes.
 
-    Old files give every array four axes; those of a fully connected layer and of biases lose the
-    leading ones of length 1 here: (out, in) and (out,).
+    Old files give every array four axes. The leading axes of length 1 are removed from fully
+    connected weights, (out, in), and from biases, (out,).
 
     Raises
     ------
     InputError
-        If the file is damaged, or not of this kind.
+        If the file is damaged or is not a .caffemodel.
     """
     try:
         net = _net_parameter()()
         net.ParseFromString(Path(path).read_bytes())
     except DecodeError:
-        raise InputError(f"{path}: not a readable .caffemodel, or cut short") from None
+        raise InputError(f"{path}: not a readable .caffemodel, or truncated") from None
     layers = {layer.name: layer for layer in (*net.layers, *net.layer) if layer.blobs}
     if not layers:
-        raise InputError(f"{path}: no weights in it, expected a .caffemodel")
+        raise InputError(f"{path}: contains no weights, expected a .caffemodel")
     return {
         name: [_array(f"{path}: layer {name!r}", blob) for blob in layer.blobs]
         for name, layer in layers.items()
@@ -106,18 +106,18 @@ def state_dict_of(
     modules: Mapping[str, str],
     shapes: Mapping[str, tuple[int, ...]],
 ) -> dict[str, Tensor]:
-    """Weights of Caffe as a state dict of torch, whose order of elements is the same.
+    """Convert Caffe's weights to a torch state dict; elements keep their order.
 
     Parameters
     ----------
-    blobs : of `read_caffemodel`
-    modules : layer of Caffe -> module of torch, such as "conv1_1" -> "features.0"
-    shapes : name in the state dict -> shape that the module has
+    blobs : arrays from `read_caffemodel`
+    modules : Caffe layer -> torch module, such as "conv1_1" -> "features.0"
+    shapes : name in the state dict -> expected shape
 
     Raises
     ------
     InputError
-        If a layer is missing or has other arrays than the module.
+        If a layer is missing or its arrays do not fit the module.
     """
     state = {}
     for layer, module in modules.items():

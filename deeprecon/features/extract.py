@@ -1,4 +1,4 @@
-"""Features of images in the layers of a network."""
+"""Compute the features of images in the layers of a network."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,15 +23,15 @@ def batches(
     batch_size: int = BATCH_SIZE,
     device: str | torch.device | None = None,
 ) -> Iterator[tuple[slice, Layers]]:
-    """Features of some images after the other: which, and layer -> (n_some, *unit_shape).
+    """Batches of features: rows of the batch, and layer -> (n_batch, *unit_shape).
 
     Parameters
     ----------
     network : Network
     images : (n, height, width, 3) uint8 RGB
     layers : names of layers
-    batch_size : images a pass
-    device : by default the GPU if there is one
+    batch_size : images per forward pass
+    device : by default the GPU, if there is one
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     network = network.to(device)
@@ -50,7 +50,7 @@ def extract(
     batch_size: int = BATCH_SIZE,
     device: str | torch.device | None = None,
 ) -> Layers:
-    """Unit values of every layer for every image, layer -> (n, *unit_shape); see `batches`."""
+    """Features of all images, layer -> (n, *unit_shape); parameters as for `batches`."""
     parts = [part for _, part in batches(network, images, layers, batch_size, device)]
     return {layer: np.concatenate([part[layer] for part in parts]) for layer in layers}
 
@@ -64,14 +64,14 @@ def extract_to_files(
     batch_size: int = BATCH_SIZE,
     device: str | torch.device | None = None,
 ) -> None:
-    """Write the features of every layer, a batch at a time: all files appear, or none.
+    """Write the features of every layer batch by batch; either all files appear or none.
 
     Parameters
     ----------
     paths : layer -> HDF5 file
     stimulus_id : n strings
-    attributes : of the files
-    network, images, batch_size, device : as for `batches`
+    attributes : attributes of the files
+    network, images, batch_size, device : see `batches`
     """
     with ExitStack() as stack:
         files = {}

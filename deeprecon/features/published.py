@@ -1,7 +1,7 @@
-"""Contrast of VGG19's layers as the lab publishes it, to check features against.
+"""Published contrast of VGG19's layers, to check computed features against.
 
-Mean over channels of the SD within a channel (of vectors: over units), averaged over 10,000
-images; before the ReLU. figshare.com file 13004384, "estimated_vgg19_cnn_feat_std".
+The contrast is the SD within a channel (for vectors: over units), averaged over channels and over
+10,000 images, before the ReLU: figshare.com file 13004384, "estimated_vgg19_cnn_feat_std".
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ SCALE: dict[str, dict[str, float]] = {
         "fc6": 11.587, "fc7": 2.9196, "fc8": 2.6282,
     },
 }  # fmt: skip
-TOLERANCE = 1.25  # other images than the lab's: their contrast may differ by so much
+TOLERANCE = 1.25  # factor by which the contrast may differ, because the images differ
 
 
 def compared(network: str, statistics: Mapping[str, LayerStatistics]) -> pd.DataFrame:
-    """Contrast of each layer beside the published one: layer, scale, published, ratio."""
+    """Compare each layer's contrast with the published one: layer, scale, published, ratio."""
     known = SCALE.get(network, {})
     rows = [(layer, values.scale, known.get(layer)) for layer, values in statistics.items()]
     table = pd.DataFrame(rows, columns=["layer", "scale", "published"])
@@ -32,7 +32,7 @@ def compared(network: str, statistics: Mapping[str, LayerStatistics]) -> pd.Data
     return table
 
 
-def strange(table: pd.DataFrame) -> list[str]:
-    """Layers of `compared` whose contrast is far from the published one."""
+def implausible(table: pd.DataFrame) -> list[str]:
+    """Layers in a table of `compared` whose contrast is far from the published one."""
     far = (table["ratio"] > TOLERANCE) | (table["ratio"] < 1 / TOLERANCE)
     return list(table.loc[far, "layer"])

@@ -1,7 +1,7 @@
-"""A seeded sample of each layer's units: enough to choose settings and to see how decoding goes.
+"""A seeded sample of each layer's units, for choosing settings and assessing decoding.
 
-A convolution layer has millions of units; cross-validation, curves over repetitions and
-identification among all training images on every one of them would cost more than decoding.
+A convolutional layer has millions of units. Cross-validation, repetition curves and identification
+among all training images would cost more than decoding if they used every unit.
 """
 
 import os
@@ -22,9 +22,9 @@ from deeprecon.hdf5 import reading, strings, writing
 def sample_units(
     unit_shape: tuple[int, ...], n_units: int, layer: str, seed: int
 ) -> NDArray[np.int64]:
-    """Places of some units among a layer's units in C order, ascending; all, if it has fewer.
+    """Indices of a sample of a layer's units in C order, ascending; all if it has fewer.
 
-    The same for every set and subject: it depends on nothing but the arguments.
+    The sample depends only on the arguments, so it is the same for all sets and subjects.
 
     Examples
     --------
@@ -38,13 +38,13 @@ def sample_units(
 
 @dataclass(frozen=True)
 class SampledUnits:
-    """Some units of some layers, for the stimuli of one set.
+    """A sample of the units of some layers, for the stimuli of one set.
 
     Attributes
     ----------
     stimulus_id : list of n_stimuli strings
     features : layer -> (n_stimuli, n_units) float32
-    units : layer -> which units these are
+    units : layer -> the sampled units
     """
 
     stimulus_id: list[str]
@@ -55,7 +55,7 @@ class SampledUnits:
 def blocks_of(
     file: FeatureFile, units: NDArray[np.int64]
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Features (n_stimuli, some units) block by block, and their places in `units`."""
+    """Features (n_stimuli, n_block) of some units block by block, and their slice of `units`."""
     width, done = int(np.prod(file.unit_shape[1:], dtype=int)), 0
     for rows in file.blocks():
         inside = units[(units >= rows.start * width) & (units < rows.stop * width)]
@@ -68,23 +68,23 @@ def blocks_of(
 def sample_features(
     path: str | os.PathLike[str], n_units: int, layer: str, seed: int
 ) -> tuple[NDArray[np.float32], Units]:
-    """Features (n_stimuli, n_units) of a layer's sample, and which units these are."""
+    """Features (n_stimuli, n_units) of a layer's sample of units, and the units."""
     file = FeatureFile.of(path)
-    place = sample_units(file.unit_shape, n_units, layer, seed)
-    blocks = [block for _, block in blocks_of(file, place)]
-    return np.concatenate(blocks, axis=1), Units(file.unit_shape, place)
+    index = sample_units(file.unit_shape, n_units, layer, seed)
+    blocks = [block for _, block in blocks_of(file, index)]
+    return np.concatenate(blocks, axis=1), Units(file.unit_shape, index)
 
 
 def write_sampled(
     path: str | os.PathLike[str], sampled: SampledUnits, attributes: Mapping[str, str | int]
 ) -> None:
-    """Write the sampled units of all layers of a set: a group each, `features` and `unit`."""
+    """Write the sampled units of a set, one group per layer: `features` and `unit`."""
     with writing(path, track_order=True) as file:
         file.create_dataset("stimulus_id", data=sampled.stimulus_id, dtype=h5py.string_dtype())
         layers = file.create_group("layers", track_order=True)
         for layer, values in sampled.features.items():
             group = layers.create_group(layer)
-            group["features"], group["unit"] = values, sampled.units[layer].place
+            group["features"], group["unit"] = values, sampled.units[layer].index
             group.attrs["unit_shape"] = sampled.units[layer].shape
         file.attrs.update(attributes)
 
@@ -94,7 +94,7 @@ def read_sampled(
     layers: Sequence[str],
     stimulus_id: Sequence[str] | None = None,
 ) -> SampledUnits:
-    """Read the sampled units of some layers, in the file's order or that of `stimulus_id`.
+    """Read the sampled units of some layers, in the order of the file or of `stimulus_id`.
 
     Raises
     ------
@@ -116,5 +116,5 @@ def read_sampled(
 
 
 def _units(group: h5py.Group) -> Units:
-    """Which units a layer's group holds."""
+    """The units of a layer's group."""
     return Units(tuple(int(n) for n in group.attrs["unit_shape"]), group["unit"][:])

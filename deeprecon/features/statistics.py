@@ -18,7 +18,7 @@ def channel_sd(features: Array) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    features : (n, channels, *space) or (n, units); of vectors the SD over units is taken
+    features : (n, channels, *space), or (n, units): the SD over units
 
     Examples
     --------
@@ -33,13 +33,13 @@ def channel_sd(features: Array) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class LayerStatistics:
-    """Of one layer over the training images.
+    """Statistics of one layer over the training images.
 
     Attributes
     ----------
     mean, sd : (*unit_shape); SD with ddof 1
     contrast : mean over images of `channel_sd(features - mean)`
-    scale : mean over images of `channel_sd(features)`, which the lab publishes for VGG19
+    scale : mean over images of `channel_sd(features)`, published by the Kamitani lab for VGG19
     """
 
     mean: Array
@@ -57,9 +57,9 @@ class LayerStatistics:
 
     @classmethod
     def of_file(cls, path: str | os.PathLike[str]) -> "LayerStatistics":
-        """Statistics of a file of features, of which whole channels are in memory at a time."""
+        """Statistics of a file of features, read in blocks of whole channels."""
         file = FeatureFile.of(path)
-        if len(file.unit_shape) == 1:  # its contrast is over all units
+        if len(file.unit_shape) == 1:  # the contrast of a vector is over all units
             return cls.of(file.read(slice(None)))
         parts = [cls.of(file.read(rows)) for rows in file.blocks()]
         n_channels = [len(part.mean) for part in parts]
@@ -76,7 +76,7 @@ def write_statistics(
     statistics: Mapping[str, LayerStatistics],
     attributes: Mapping[str, str],
 ) -> None:
-    """Write the statistics of all layers: a group each, `mean`, `sd`, `contrast`, `scale`."""
+    """Write the statistics of all layers, one group each: `mean`, `sd`, `contrast`, `scale`."""
     with writing(path, track_order=True) as file:
         for layer, values in statistics.items():
             group = file.create_group(layer)
@@ -86,7 +86,7 @@ def write_statistics(
 
 
 def read_statistics(path: str | os.PathLike[str]) -> dict[str, LayerStatistics]:
-    """Read what `write_statistics` wrote."""
+    """Read a file written by `write_statistics`: layer -> LayerStatistics."""
     with reading(path, "feature statistics") as file:
         return {
             layer: LayerStatistics(

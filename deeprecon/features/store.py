@@ -1,9 +1,9 @@
 """Feature files: one HDF5 file per (stimulus set, layer), true or decoded.
 
 Layout: `features` (n_stimuli, *unit_shape) float32, chunked by stimulus so that one image's
-features are one read; `stimulus_id` (n_stimuli,) strings; whatever attributes the writer gives.
-Of some units only: `features` (n_stimuli, n_units), and `unit` (n_units,), their places among the
-units in C order. Of single samples: `repetition` (n_samples,), from 1.
+features are read at once; `stimulus_id` (n_stimuli,) strings; the writer's attributes. Files with
+only some units have `features` (n_stimuli, n_units) and `unit` (n_units,), the indices in C order.
+Files of single samples have `repetition` (n_samples,), from 1.
 """
 
 import os
@@ -20,7 +20,7 @@ from deeprecon.errors import InputError
 from deeprecon.hdf5 import reading, strings, writing
 
 MAX_CHUNK_UNITS = 200_000
-MAX_BLOCK_VALUES = 2**28  # 1 GiB of float32, what a job holds of a layer of any size
+MAX_BLOCK_VALUES = 2**28  # 1 GiB of float32: maximum part of a layer in memory
 
 Attributes = Mapping[str, str | int | float]
 
@@ -34,14 +34,14 @@ def _chunk_shape(unit_shape: tuple[int, ...]) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class FeatureFile:
-    """A file of features that is read block by block.
+    """A feature file, read block by block.
 
     Attributes
     ----------
     path : HDF5 file
     stimulus_id : list of n_stimuli strings
     unit_shape : shape of the units
-    chunk_rows : rows of the first axis of the units that are stored together
+    chunk_rows : number of rows of the first unit axis that are stored together
     """
 
     path: str | os.PathLike[str]
@@ -51,18 +51,24 @@ class FeatureFile:
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Self:
-        """Look at a file; InputError if it is none of features, or damaged."""
+        """Inspect a file.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged or is not a feature file.
+        """
         with reading(path, "features") as file:
             values, stimuli = file["features"], strings(file["stimulus_id"])
             rows = values.chunks[1] if values.chunks else values.shape[1]
             return cls(path, stimuli, tuple(values.shape[1:]), int(rows))
 
     def blocks(self, n_more: int = 0) -> list[slice]:
-        """Slices of the first axis of the units that fit into memory, in whole chunks if they do.
+        """Slices of the first unit axis that fit into memory, in whole chunks if possible.
 
         Parameters
         ----------
-        n_more : values that are held for each unit besides those of the stimuli
+        n_more : number of values held for each unit besides those of the stimuli
         """
         per_row = (len(self.stimulus_id) + n_more) * int(np.prod(self.unit_shape[1:], dtype=int))
         step = max(1, MAX_BLOCK_VALUES // per_row)
@@ -72,7 +78,7 @@ class FeatureFile:
         return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
     def read(self, rows: slice) -> NDArray[np.float32]:
-        """Features of all stimuli in a slice of the first axis of the units."""
+        """Features of all stimuli in a slice of the first unit axis."""
         with reading(self.path, "features") as file:
             block: NDArray[np.float32] = file["features"][:, rows]
             return block
@@ -86,22 +92,21 @@ def new_features(
     attributes: Attributes,
     more: Mapping[str, ArrayLike] | None = None,
 ) -> Iterator[h5py.Dataset]:
-    """An array (n_stimuli, *unit_shape) to fill; the file appears if the block succeeds.
+    """Create a dataset (n_stimuli, *unit_shape); the file appears if the block succeeds.
 
     Parameters
     ----------
-    path : path-like
-        The HDF5 file; replaced whole if it exists.
+    path : HDF5 file, replaced as a whole if it exists
     unit_shape : shape of the units
     stimulus_id : n_stimuli strings
-    attributes : mapping
-        Attributes of the file, such as the network and the provenance of the values.
-    more : mapping, optional
-        Further datasets, such as `unit`.
+    attributes : attributes of the file, such as the network and the provenance
+    more : further datasets, such as `unit`
     """
     with writing(path, track_order=True) as file:
         shape = (len(stimulus_id), *unit_shape)
-        chunks = _chunk_shape(unit_shape) if len(stimulus_id) else None  # none of no stimulus
+        chunks = (
+            _chunk_shape(unit_shape) if len(stimulus_id) else None
+        )  # an empty dataset cannot be chunked
         yield file.create_dataset("features", shape, np.float32, chunks=chunks)
         file.create_dataset("stimulus_id", data=list(stimulus_id), dtype=h5py.string_dtype())
         for key, values in (more or {}).items():
@@ -116,7 +121,7 @@ def write_features(
     stimulus_id: Sequence[str],
     attributes: Attributes,
 ) -> None:
-    """Write (n_stimuli, *unit_shape) features at once; see `new_features`."""
+    """Write features (n_stimuli, *unit_shape) at once; see `new_features`."""
     if len(features) != len(stimulus_id):
         raise InputError(f"{path}: {len(features)} feature rows but {len(stimulus_id)} stimuli")
     with new_features(path, features.shape[1:], stimulus_id, attributes) as values:
@@ -126,7 +131,13 @@ def write_features(
 def rows_of(
     path: str | os.PathLike[str], known: Sequence[str], stimulus_id: Sequence[str]
 ) -> list[int]:
-    """Row of each stimulus among those that a file knows; InputError if it lacks one."""
+    """Row of each stimulus in a file.
+
+    Raises
+    ------
+    InputError
+        If the file lacks one.
+    """
     row = {name: i for i, name in enumerate(known)}
     missing = [name for name in dict.fromkeys(stimulus_id) if name not in row]
     if missing:
@@ -138,7 +149,7 @@ def rows_of(
 
 
 def read_units(path: str | os.PathLike[str]) -> NDArray[np.int64] | None:
-    """Places of a file's units among the layer's units in C order; None if it has all of them."""
+    """Indices in C order of the units of a file; None if it has all units of the layer."""
     with reading(path, "features") as file:
         units: NDArray[np.int64] | None = file["unit"][:] if "unit" in file else None
         return units
@@ -154,18 +165,18 @@ def read_features(
     Parameters
     ----------
     path : HDF5 file
-    stimulus_id : stimuli to read; all, if None
-    units : places in C order of the units to read; all, if None
+    stimulus_id : stimuli to read; by default all
+    units : indices in C order of the units to read; by default all
 
     Returns
     -------
-    features : (n_stimuli, *unit_shape) float32 array, or (n_stimuli, n_units) of some units
+    features : (n_stimuli, *unit_shape) float32, or (n_stimuli, n_units) if `units` are given
     stimulus_id : list of n_stimuli strings
 
     Raises
     ------
     InputError
-        If the file lacks one of the stimuli asked for.
+        If the file lacks one of the stimuli.
     """
     file = FeatureFile.of(path)
     features = file.read(slice(None))
@@ -174,3 +185,22 @@ def read_features(
     if stimulus_id is None:
         return features, file.stimulus_id
     return features[rows_of(path, file.stimulus_id, stimulus_id)], list(stimulus_id)
+
+
+def read_layers(
+    paths: Mapping[str, str | os.PathLike[str]],
+) -> tuple[dict[str, NDArray[np.float32]], list[str]]:
+    """Features of several layers, all in the order of the first file.
+
+    Parameters
+    ----------
+    paths : layer -> HDF5 file
+
+    Returns
+    -------
+    features : layer -> (n_stimuli, *unit_shape) float32 array
+    stimulus_id : list of n_stimuli strings
+    """
+    stimulus_id = FeatureFile.of(next(iter(paths.values()))).stimulus_id
+    features = {layer: read_features(path, stimulus_id)[0] for layer, path in paths.items()}
+    return features, stimulus_id

@@ -1,4 +1,4 @@
-"""Which units of a layer the columns of a table are, and where in the image they look."""
+"""The units of a layer that an array's columns stand for, and their positions in the image."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,12 +13,12 @@ class Units:
 
     Attributes
     ----------
-    shape : of the layer's units, (channels, height, width) or (n,)
-    place : (n_units,) integers, places among the layer's units in C order
+    shape : shape of the layer's units, (channels, height, width) or (n,)
+    index : (n_units,) integers, indices among the layer's units in C order
     """
 
     shape: tuple[int, ...]
-    place: NDArray[np.int64]
+    index: NDArray[np.int64]
 
     @classmethod
     def every(cls, shape: tuple[int, ...]) -> Self:
@@ -26,9 +26,9 @@ class Units:
         return cls(shape, np.arange(np.prod(shape, dtype=int)))
 
     def tiles(self, n: int) -> list[NDArray[np.intp]]:
-        """Columns whose units look at the same of n x n windows of the image.
+        """Columns of the units in each of n x n windows of the image.
 
-        One list of all columns, where units have no place in the image.
+        All columns are in one window if units have no position in the image.
 
         Examples
         --------
@@ -36,8 +36,8 @@ class Units:
         [[0, 1, 3, 4], [2, 5]]
         """
         if len(self.shape) != 3:
-            return [np.arange(len(self.place))]
+            return [np.arange(len(self.index))]
         _, height, width = self.shape
-        _, row, column = np.unravel_index(self.place, self.shape)
+        _, row, column = np.unravel_index(self.index, self.shape)
         window = (row * n // height) * n + column * n // width
         return [np.flatnonzero(window == tile) for tile in np.unique(window)]

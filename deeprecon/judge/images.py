@@ -1,31 +1,36 @@
-"""The table of what can be judged: a row for each reconstruction of a study."""
+"""The table of what can be judged: one row per reconstruction of a study."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from deeprecon.data.stimuli import read_stimuli
 from deeprecon.evaluate.within import colours_and_shapes
 from deeprecon.judge.questions import IMAGE_COLUMNS, NONE
 
 
 def judged_images(
-    targets: Sequence[str], results: Sequence[str], stimuli: Mapping[str, pd.DataFrame]
+    targets: Sequence[str],
+    results: Sequence[str],
+    tables: Sequence[str | os.PathLike[str]],
 ) -> pd.DataFrame:
-    """Originals and reconstructions, for `questions`.
+    """Originals and reconstructions, for `deeprecon.judge.questions`.
 
     Parameters
     ----------
     targets : "subject/roi/method/set" of each result
-    results : file of reconstructions, `<folder>.h5`; their pictures are `<folder>/<stimulus>.png`
-    stimuli : set -> stimulus table (`deeprecon.data.stimuli.read_stimuli`)
+    results : files of reconstructions, `<folder>.h5`; their images are `<folder>/<stimulus>.png`
+    tables : stimulus table of each set, named after it
 
     Returns
     -------
     DataFrame
-        subject, roi, method, set, stimulus_id, true_file, recon_file, colour, shape; the last two
-        are "n/a" in sets that are not of coloured shapes.
+        subject, roi, method, set, stimulus_id, true_file, recon_file, colour, shape. Colour and
+        shape are "n/a" except in sets of coloured shapes.
     """
+    stimuli = {Path(path).stem: read_stimuli(path) for path in tables}
     rows = []
     for target, result in zip(targets, results, strict=True):
         subject, roi, method, name = target.split("/")

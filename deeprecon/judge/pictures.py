@@ -1,4 +1,4 @@
-"""Pictures inside the page: small, without metadata, with names that say nothing."""
+"""Pictures embedded in the page: small, without metadata, under names that reveal nothing."""
 
 import base64
 import hashlib
@@ -11,11 +11,17 @@ from PIL import Image
 from deeprecon.errors import InputError
 
 MAX_SIDE = 256
-"""Longest side of an embedded picture in pixels; larger ones are area-averaged down to it."""
+"""Longest side of an embedded picture in pixels; larger pictures are averaged down to it."""
 
 
 def read_picture(file: str | os.PathLike[str]) -> Image.Image:
-    """An RGB image without metadata, at most MAX_SIDE pixels on its longest side."""
+    """Read an RGB image without metadata, at most MAX_SIDE pixels on its longest side.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is not a picture.
+    """
     try:
         with Image.open(file) as image:
             rgb = image.convert("RGB")
@@ -28,7 +34,7 @@ def read_picture(file: str | os.PathLike[str]) -> Image.Image:
 
 
 def opaque_id(picture: Image.Image, salt: bytes) -> str:
-    """12 hexadecimal digits of the pixels, so that the id does not change with the PNG library.
+    """12 hexadecimal digits that depend on the pixels, but not on the version of the PNG library.
 
     Examples
     --------
@@ -40,7 +46,7 @@ def opaque_id(picture: Image.Image, salt: bytes) -> str:
 
 
 def data_uri(picture: Image.Image) -> str:
-    """The picture as PNG text; written anew, it leaves behind whatever names its file held."""
+    """The picture as a data URI; re-encoding drops any names that its file contained."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""Four trials with a certain answer, to learn a task on pictures that the study does not use."""
+"""Four practice trials with an obvious answer, on pictures that the study does not use."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,18 +11,18 @@ from deeprecon.errors import InputError
 
 N_PRACTICE = 4
 N_PICTURES = 2 * N_PRACTICE
-"""Training images that practice takes."""
+"""Number of training images that practice uses."""
 
 _SIDE = 128  # pixels
 _BLUR = 0.04  # of the side
-_PALE = 0.45  # of grey mixed in
-# Neither colours nor shapes of the artificial images of ds001506.
+_PALE = 0.45  # share of grey that is mixed in
+# Neither the colours nor the shapes occur in the artificial images of ds001506.
 _COLOURS = ((222, 128, 24), (118, 62, 190))
 _POLYGONS = (3, 5)
 
 
 class PracticeTrial(NamedTuple):
-    """Three pictures and the side of the right answer, "left" or "right"."""
+    """Three pictures and the side of the correct answer, "left" or "right"."""
 
     top: Image.Image
     left: Image.Image
@@ -33,13 +33,18 @@ class PracticeTrial(NamedTuple):
 def practice_trials(
     task: str, training: Sequence[Image.Image], rng: Generator
 ) -> list[PracticeTrial]:
-    """Practice for a task: the picture on top is unclear, and one of those below is right.
+    """Practice trials of a task: the picture on top is unclear, but only one choice is plausible.
 
     Parameters
     ----------
     task : "identification", "preference" or "colour_shape"
     training : N_PICTURES images from the training set
-    rng : order and sides; the right answer is twice on each side
+    rng : order and sides; the correct answer is on each side twice
+
+    Raises
+    ------
+    InputError
+        If there are too few training images.
 
     Examples
     --------
@@ -67,7 +72,7 @@ def practice_trials(
 
 
 def _unclear(picture: Image.Image, strength: float = 1.0) -> Image.Image:
-    """Blurred and pale."""
+    """A blurred and pale version of a picture."""
     blurred = picture.filter(ImageFilter.GaussianBlur(strength * _BLUR * max(picture.size)))
     grey = Image.new("RGB", picture.size, (128, 128, 128))
     return Image.blend(blurred, grey, min(0.9, strength * _PALE))
@@ -78,7 +83,7 @@ def _fit(picture: Image.Image, other: Image.Image) -> Image.Image:
 
 
 def _farthest(own: Image.Image, others: Sequence[Image.Image]) -> Image.Image:
-    """The picture that differs most from `own` when both are seen from afar."""
+    """The picture that differs most from `own` at a coarse resolution."""
 
     def seen(picture: Image.Image) -> np.ndarray:
         return np.asarray(picture.resize((8, 8), Image.Resampling.BOX), np.float64)
@@ -87,7 +92,7 @@ def _farthest(own: Image.Image, others: Sequence[Image.Image]) -> Image.Image:
 
 
 def _coloured_shapes() -> list[tuple[Image.Image, Image.Image, Image.Image]]:
-    """(top, right answer, other): twice another colour, twice another shape."""
+    """(top, correct answer, other): two with another colour and two with another shape."""
 
     def drawn(colour: int, sides: int) -> Image.Image:
         picture = Image.new("RGB", (_SIDE, _SIDE))

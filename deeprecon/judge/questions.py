@@ -1,89 +1,59 @@
-"""What raters can be asked about the reconstructions of a study.
+"""Everything that raters can be asked about the reconstructions of a study.
 
-A question is a reconstruction (or two of them) that is to be judged. With a foil and with sides it
+A question concerns one reconstruction, or two that are compared. Together with a foil and sides it
 becomes a trial (`deeprecon.judge.trials`). There are three tasks:
 
-- identification: a reconstruction on top; below, its own original and another of the same set
-  (Shen et al. 2019).
-- colour_shape: the same, with a foil that differs from the original in colour alone or in shape
-  alone: which of the two do people see?
-- preference: an original on top; below, two reconstructions of it by different methods or from
-  different regions.
+- identification: a reconstruction is shown on top; below are its original and another image of
+  the same set (Shen et al. 2019).
+- colour_shape: the same, with a foil that differs from the original only in colour or only in
+  shape. It shows which of the two people recognise.
+- preference: an original is shown on top; below are two reconstructions of it, by different
+  methods or from different regions.
 
-A catch has a certain answer: the picture on top is also one of the two below.
+A catch trial has an obvious answer: the picture on top is also one of the two below.
 """
 
 import itertools
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
 
 import pandas as pd
 
 from deeprecon.errors import InputError
+from deeprecon.judge.settings import TaskSettings
 
-TaskName = Literal["identification", "preference", "colour_shape"]
-TASKS: tuple[str, ...] = get_args(TaskName)
 NONE = "n/a"
-FEWEST_TRIALS = 10
 
 SHOWN = ["subject", "roi", "method", "set"]
-"""What names the reconstructions of a set."""
+"""Columns that identify the reconstructions of a set."""
 CONDITION = ["subject", "roi", "foil_roi", "method", "foil_method", "set", "aspect"]
-"""What a result is computed for."""
+"""Columns that identify a condition, for which results are computed."""
 QUESTION = [*CONDITION, "target"]
 IMAGE_COLUMNS = [*SHOWN, "stimulus_id", "true_file", "recon_file"]
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is asked, about which reconstructions, how often.
-
-    Attributes
-    ----------
-    task : one of TASKS
-    methods, rois : names; every reconstruction of a method in a region is judged
-    sets : names of stimulus sets; None for all in which the task can be asked
-    trials : number in each list, catches and repeats included; not with `pairs="all"`
-    pairs : {"sampled", "all"}
-        "all" is the way of Shen et al. (2019): every original of a set is the foil of every
-        reconstruction once, and these comparisons are split over the raters.
-    """
-
-    task: TaskName
-    methods: Sequence[str]
-    rois: Sequence[str]
-    sets: Sequence[str] | None = None
-    trials: int = 150
-    pairs: Literal["sampled", "all"] = "sampled"
-
-    def __post_init__(self) -> None:
-        """Refuse what no list can be made of."""
-        if self.task not in TASKS:
-            raise InputError(f"task: found {self.task!r}, expected one of {', '.join(TASKS)}")
-        if self.trials < FEWEST_TRIALS:
-            raise InputError(
-                f"{self.task}: found {self.trials} trials, expected at least {FEWEST_TRIALS}"
-            )
-
-    def select(self, images: pd.DataFrame) -> pd.DataFrame:
-        """The rows of `images` that this task is about."""
-        wanted = images["method"].isin(self.methods) & images["roi"].isin(self.rois)
-        if self.sets is not None:
-            wanted &= images["set"].isin(self.sets)
-        return images[wanted]
+def selected(task: TaskSettings, images: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `images` that a task is about."""
+    wanted = images["method"].isin(task.methods) & images["roi"].isin(task.rois)
+    if task.sets is not None:
+        wanted &= images["set"].isin(task.sets)
+    return images[wanted]
 
 
 def check_images(images: pd.DataFrame) -> None:
-    """Refuse a table of reconstructions from which no fair trials can be made."""
+    """Check that a table of reconstructions is complete and unambiguous.
+
+    Raises
+    ------
+    InputError
+    """
     missing = [column for column in IMAGE_COLUMNS if column not in images]
     if missing:
         raise InputError(f"images: no column {missing[0]!r}; found {list(images.columns)}")
     if images.empty:
-        raise InputError("images: no reconstructions, expected at least two of a set")
+        raise InputError("images: found no reconstructions, expected at least two in a set")
     for column in IMAGE_COLUMNS:
         empty = images.index[images[column].isna() | (images[column].astype(str) == "")]
         if len(empty):
@@ -91,7 +61,7 @@ def check_images(images: pd.DataFrame) -> None:
     twice = images[images.duplicated([*SHOWN, "stimulus_id"])]
     if len(twice):
         row = twice.iloc[0][[*SHOWN, "stimulus_id"]].tolist()
-        raise InputError(f"images: reconstruction {'/'.join(map(str, row))} stands more than once")
+        raise InputError(f"images: found reconstruction {'/'.join(map(str, row))} more than once")
     originals = images[["set", "stimulus_id", "true_file"]].drop_duplicates()
     second = originals[originals.duplicated(["set", "stimulus_id"])]
     if len(second):
@@ -102,37 +72,36 @@ def check_images(images: pd.DataFrame) -> None:
         )
 
 
-def questions(task: Task, images: pd.DataFrame) -> pd.DataFrame:
-    """Everything that can be asked in a task.
+def questions(task: TaskSettings, images: pd.DataFrame) -> pd.DataFrame:
+    """All questions of a task.
 
     Parameters
     ----------
-    task : Task
+    task : TaskSettings
     images : DataFrame
-        A row per reconstruction: subject, roi, method, set, stimulus_id, true_file, recon_file;
-        for colour_shape also colour and shape ("n/a" in sets without).
+        One row per reconstruction: subject, roi, method, set, stimulus_id, true_file, recon_file;
+        for colour_shape also colour and shape ("n/a" in sets without them).
 
     Returns
     -------
     DataFrame
-        Columns QUESTION and `rivals`: the stimuli (a tuple, the target among them) from which the
-        foil is taken; of a preference it is the target alone.
+        Columns QUESTION and `rivals`: a tuple of the target and the stimuli that can be its foil;
+        in a preference only the target.
 
     Raises
     ------
     InputError
-        If nothing can be asked.
+        If the task has no questions.
 
     Examples
     --------
     >>> rows = [("sub-01", "VC", "x", "letters", s, f"{s}.png", f"r{s}.png") for s in "AB"]
-    >>> asked = questions(
-    ...     Task("identification", ["x"], ["VC"]), pd.DataFrame(rows, columns=IMAGE_COLUMNS)
-    ... )
+    >>> task = TaskSettings(task="identification", methods=["x"], rois=["VC"])
+    >>> asked = questions(task, pd.DataFrame(rows, columns=IMAGE_COLUMNS))
     >>> asked[["method", "target", "rivals"]].to_numpy().tolist()
     [['x', 'A', ('A', 'B')], ['x', 'B', ('A', 'B')]]
     """
-    chosen = task.select(images)
+    chosen = selected(task, images)
     if chosen.empty:
         raise InputError(
             f"{task.task}: no reconstructions by {', '.join(task.methods)} from "
@@ -144,13 +113,13 @@ def questions(task: Task, images: pd.DataFrame) -> pd.DataFrame:
     return _asked(task, own.assign(foil_roi=NONE, foil_method=NONE), chosen)
 
 
-def catches(task: Task, images: pd.DataFrame) -> pd.DataFrame:
-    """The catches of a task, as `questions` gives its questions.
+def catches(task: TaskSettings, images: pd.DataFrame) -> pd.DataFrame:
+    """All catch trials of a task, in the same form as its questions.
 
-    In identification and colour_shape every original can stand on top in place of its
-    reconstruction. In a preference the original stands below too, beside each reconstruction.
+    In identification and colour_shape an original replaces its reconstruction on top. In a
+    preference the original is shown below as well, beside one of its reconstructions.
     """
-    chosen = task.select(images)
+    chosen = selected(task, images)
     if task.task == "preference":
         foils = chosen.rename(
             columns={"roi": "foil_roi", "method": "foil_method", "stimulus_id": "target"}
@@ -163,8 +132,8 @@ def catches(task: Task, images: pd.DataFrame) -> pd.DataFrame:
     return _asked(task, own, chosen)
 
 
-def _asked(task: Task, own: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Questions with all foils of a task; targets without any are left out."""
+def _asked(task: TaskSettings, own: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Add the rivals of each question; targets without a foil are left out."""
     if task.task == "identification":
         rivals = _rivals(images, ["set"])
         parts = [_with_rivals(own.assign(aspect=NONE), [rivals[key] for key in _keys(own)])]
@@ -178,17 +147,17 @@ def _asked(task: Task, own: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     few = asked[asked["rivals"].map(len) < 2]
     if len(few) and task.sets is not None and task.task == "identification":
         raise InputError(
-            f"images: set {few['set'].iloc[0]!r} has 1 stimulus, expected at least 2 (one must be "
-            "the foil)"
+            f"images: set {few['set'].iloc[0]!r} has 1 stimulus, expected at least 2 (one is the "
+            "foil)"
         )
     for name in few["set"].unique():
-        logger.warning("%s: left out what has no foil in set %r", task.task, name)
+        logger.warning("%s: left out targets that have no foil in set %r", task.task, name)
     asked = asked.drop(index=few.index).reset_index(drop=True)
     if asked.empty:
         raise InputError(
-            f"{task.task}: no set with two stimuli to choose from"
+            f"{task.task}: found no set with two stimuli to choose from"
             if task.task == "identification"
-            else "colour_shape: no set of coloured shapes, as the artificial images of ds001506 are"
+            else "colour_shape: found no set of coloured shapes, such as artificial of ds001506"
         )
     return asked[[*QUESTION, "rivals"]]
 
@@ -202,7 +171,7 @@ def _keys(own: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _rivals(images: pd.DataFrame, same: list[str]) -> dict[tuple[str, str], tuple[str, ...]]:
-    """(set, stimulus) -> all stimuli with which it shares the columns `same`, itself included."""
+    """(set, stimulus) -> all stimuli that share the columns `same` with it, including itself."""
     originals = images[[*dict.fromkeys(["set", "stimulus_id", *same])]].drop_duplicates()
     found = {}
     for _, part in originals.groupby(same, sort=False):
@@ -212,14 +181,14 @@ def _rivals(images: pd.DataFrame, same: list[str]) -> dict[tuple[str, str], tupl
 
 
 def _coloured_shapes(images: pd.DataFrame) -> pd.DataFrame:
-    """Rows with a colour and a shape."""
+    """Rows that have a colour and a shape."""
     if not {"colour", "shape"} <= set(images):
         return images.assign(colour=NONE, shape=NONE).iloc[:0]
     return images[(images["colour"] != NONE) & (images["shape"] != NONE)]
 
 
 def _preferences(images: pd.DataFrame) -> pd.DataFrame:
-    """Each two conditions of a subject, for every image that both have reconstructed."""
+    """Each pair of conditions of a subject, for every image that both reconstruct."""
     rows = []
     for (subject, name), part in images.groupby(["subject", "set"], sort=False):
         of = {

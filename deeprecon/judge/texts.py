@@ -1,4 +1,4 @@
-"""The words of the study page: a flat file of texts for each language."""
+"""The texts of the study page: one flat file per language."""
 
 import os
 import re
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import yaml
 
+from deeprecon import package_data
 from deeprecon.errors import InputError, about
 
-LANGUAGES = ("en", "ja")
-_FOLDER = Path(__file__).with_name("texts")
+LANGUAGES = {"en": "judge/texts/en.yaml", "ja": "judge/texts/ja.yaml"}
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
 def read_texts(language: str | os.PathLike[str]) -> dict[str, str]:
-    """The texts of a language.
+    """Read the texts of a language.
 
     Parameters
     ----------
@@ -28,17 +28,17 @@ def read_texts(language: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     InputError
-        If the file cannot be read, lacks a text or has one too many, a text is empty or no text,
-        or its {placeholders} are not those of the English one.
+        If the file cannot be read, a text is missing, unknown, empty or not a string, or its
+        {placeholders} differ from those of the English text.
 
     Examples
     --------
     >>> read_texts("en")["left_picture"], read_texts("ja")["left_picture"]
     ('Left picture', '左の画像')
     """
-    english = _read(_FOLDER / "en.yaml")
+    english = _read(package_data.path(LANGUAGES["en"]))
     if language in LANGUAGES:
-        path = _FOLDER / f"{language}.yaml"
+        path = package_data.path(LANGUAGES[str(language)])
     else:
         path = Path(language)
         if not path.is_file():
@@ -50,7 +50,7 @@ def read_texts(language: str | os.PathLike[str]) -> dict[str, str]:
         texts = _read(path)
         for key, model in english.items():
             if key not in texts:
-                raise InputError(f"no text {key!r}, in English: {model!r}")
+                raise InputError(f"missing text {key!r}, in English: {model!r}")
         for key, text in texts.items():
             _check(key, text, english)
     return {key: texts[key] for key in english}
@@ -63,7 +63,7 @@ def _read(path: Path) -> dict[str, str]:
         words = " ".join(str(error).split())
         raise InputError(f"cannot be read as YAML in UTF-8 ({words})") from None
     if not isinstance(texts, dict):
-        raise InputError(f"found {type(texts).__name__}, expected lines of key: text")
+        raise InputError(f"found {type(texts).__name__}, expected lines of the form key: text")
     return texts
 
 

@@ -1,4 +1,4 @@
-"""Cleaning of the voxel time series of one run: (n_volumes, n_voxels) in and out."""
+"""Cleaning of the time series of one run, (n_volumes, n_voxels)."""
 
 import logging
 from collections.abc import Callable
@@ -15,19 +15,19 @@ logger = logging.getLogger(__name__)
 
 
 def regress_out(data: ArrayLike, regressors: ArrayLike, trend: bool = True) -> FloatArray:
-    """Remove constant, linear trend and regressors by least squares, then add the mean again.
+    """Remove constant, linear trend and regressors by least squares, then restore the mean.
 
-    The mean stays because percent signal change needs a baseline. As `regressout` of bdpy with
-    ``remove_dc=False``, and with linearly dependent regressors, such as those of a run without
-    motion, as well.
+    The mean is needed as baseline of percent signal change. The result is that of `regressout` of
+    bdpy with ``remove_dc=False``. Regressors may be linearly dependent, such as those of a run
+    without motion.
 
     Parameters
     ----------
     data : (n_volumes, n_voxels) array
     regressors : (n_volumes, n_regressors) array
-        Such as the six motion parameters; any scale; (n_volumes, 0) removes the trend only.
+        Such as the six motion parameters, on any scale; (n_volumes, 0) removes only the trend.
     trend : bool
-        Whether the linear trend goes too.
+        Whether to remove the linear trend too.
 
     Returns
     -------
@@ -36,8 +36,8 @@ def regress_out(data: ArrayLike, regressors: ArrayLike, trend: bool = True) -> F
     Raises
     ------
     InputError
-        If the regressors have another number of rows, are not finite, or with constant and trend
-        leave no degree of freedom.
+        If the regressors have another number of rows, are not finite, or leave no degrees of
+        freedom together with constant and trend.
     """
     data = np.asarray(data, np.float64)
     regressors = np.asarray(regressors, np.float64)
@@ -57,7 +57,7 @@ def regress_out(data: ArrayLike, regressors: ArrayLike, trend: bool = True) -> F
     scale = np.abs(columns).max(axis=0)
     columns = columns - columns.mean(axis=0)
     size = np.sqrt((columns**2).sum(axis=0))
-    # What rounding leaves of a constant is no regressor: scaled up, it would take away the mean.
+    # A constant regressor leaves only rounding errors, which would remove the mean if scaled up.
     size[size <= 1e-9 * scale] = 0
     columns = columns[:, size > 0]
     if columns.shape[1] == 0:
@@ -69,20 +69,20 @@ def regress_out(data: ArrayLike, regressors: ArrayLike, trend: bool = True) -> F
 
 
 def cosines(n_volumes: int, tr: float, cutoff: float) -> FloatArray:
-    """Slow cosines whose regression is a high-pass filter (SPM's discrete cosine set).
+    """Slow cosines that act as a high-pass filter if regressed out (discrete cosine set of SPM).
 
     Parameters
     ----------
     n_volumes : int
     tr : float
-        s.
+        Repetition time, s.
     cutoff : float
-        Longest period that stays, s; SPM and fMRIPrep take 128.
+        Longest period that is kept, s; SPM and fMRIPrep use 128.
 
     Returns
     -------
     (n_volumes, n_cosines) float64 array
-        Without the constant; none if the run is shorter than half the cutoff.
+        Without the constant; no column if the run is shorter than half the cutoff.
 
     Examples
     --------
@@ -95,26 +95,26 @@ def cosines(n_volumes: int, tr: float, cutoff: float) -> FloatArray:
 
 
 def percent_signal_change(data: ArrayLike, baseline: Baseline) -> FloatArray:
-    """100 * (x - m) / m, with m a voxel's mean over the baseline volumes.
+    """Percent signal change 100 * (x - m) / m, with m the mean of a voxel over the baseline.
 
-    As `normalize_sample` of bdpy with ``mode="PercentSignalChange"``.
+    Same as `normalize_sample` of bdpy with ``mode="PercentSignalChange"``.
 
     Parameters
     ----------
     data : (n_volumes, n_voxels) array
     baseline : (n_volumes,) booleans, or slice
-        The volumes of the baseline, such as the rest at the start of a run.
+        Volumes of the baseline, such as the rest at the start of a run.
 
     Returns
     -------
     (n_volumes, n_voxels) float64 array
-        Percent. Voxels whose baseline is not positive (outside the head) or that hold NaN
-        (because they leave the field of view) are 0 throughout; their number is logged.
+        Percent. Voxels without a positive baseline (outside the head) or with NaN (outside the
+        field of view) are 0 throughout; their number is logged.
 
     Raises
     ------
     InputError
-        If the baseline holds no volume.
+        If the baseline is empty.
     """
     data = np.asarray(data, np.float64)
     mean = _baseline(data, baseline).mean(axis=0)
@@ -125,26 +125,26 @@ def percent_signal_change(data: ArrayLike, baseline: Baseline) -> FloatArray:
 
 
 def z_score(data: ArrayLike, baseline: Baseline) -> FloatArray:
-    """(x - m) / s, with a voxel's mean and standard deviation (ddof 0) over the baseline volumes.
+    """Z-scores (x - m) / s, with mean m and standard deviation s (ddof 0) over the baseline.
 
-    As `normalize_sample` of bdpy with ``mode="Zscore"``.
+    Same as `normalize_sample` of bdpy with ``mode="Zscore"``.
 
     Parameters
     ----------
     data : (n_volumes, n_voxels) array
     baseline : (n_volumes,) booleans, or slice
-        In the lab's later studies all volumes of the run.
+        Volumes of the baseline; in later studies of the Kamitani lab, all volumes of the run.
 
     Returns
     -------
     (n_volumes, n_voxels) float64 array
-        Voxels that are constant over the baseline or hold NaN are 0 throughout; their number is
-        logged.
+        Voxels that are constant over the baseline or contain NaN are 0 throughout; their number
+        is logged.
 
     Raises
     ------
     InputError
-        If the baseline holds no volume.
+        If the baseline is empty.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def z_score(data: ArrayLike, baseline: Baseline) -> FloatArray:
     data = np.asarray(data, np.float64)
     reference = _baseline(data, baseline)
     mean, sd = reference.mean(axis=0), reference.std(axis=0)
-    # Interpolation in single precision leaves equal values a last digit apart.
+    # After interpolation in single precision, equal values may differ in the last digit.
     usable = _usable(data, sd > 1e-6 * np.abs(mean), "do not vary over the baseline")
     scores = np.zeros_like(data)
     scores[:, usable] = (data[:, usable] - mean[usable]) / sd[usable]
@@ -162,29 +162,29 @@ def z_score(data: ArrayLike, baseline: Baseline) -> FloatArray:
 
 
 def _as_scanned(data: ArrayLike, baseline: Baseline) -> FloatArray:
-    """The scanner's units; voxels with NaN are 0."""
+    """Keep the units of the scanner; voxels with NaN become 0."""
     data = np.asarray(data, np.float64)
     usable = _usable(data, np.ones(data.shape[1], bool), "")
     return np.where(usable, data, 0.0)
 
 
 def _baseline(data: FloatArray, baseline: Baseline) -> FloatArray:
-    """The volumes of the baseline."""
+    """Volumes of the baseline."""
     volumes: FloatArray = data[baseline]
     if len(volumes) == 0:
         raise InputError(f"no baseline volume among {len(data)}, expected at least one")
     return volumes
 
 
-def _usable(data: FloatArray, normal: NDArray[np.bool_], what_else: str) -> NDArray[np.bool_]:
-    """Voxels that are normal and finite; the number of the others is logged."""
+def _usable(data: FloatArray, normal: NDArray[np.bool_], problem: str) -> NDArray[np.bool_]:
+    """Find voxels that are normal and finite, and log the number of the others."""
     usable: NDArray[np.bool_] = normal & np.isfinite(data).all(axis=0)
     if not usable.all():
         logger.warning(
-            "%d of %d voxels %shold NaN: set to 0",
+            "%d of %d voxels %scontain NaN: set to 0",
             np.count_nonzero(~usable),
             len(usable),
-            f"{what_else} or " if what_else else "",
+            f"{problem} or " if problem else "",
         )
     return usable
 
@@ -199,8 +199,8 @@ NORMALIZATIONS: dict[str, Callable[[ArrayLike, Baseline], FloatArray]] = {
 def clip_outliers(data: ArrayLike, n_sd: float = 3.0, n_iterations: int = 1) -> FloatArray:
     """Clip each voxel to its mean plus or minus `n_sd` standard deviations over volumes.
 
-    As `reduce_outlier` of bdpy, whose default is ten iterations, each with the mean and standard
-    deviation (ddof 0) of the values clipped before; it clips more.
+    Same as `reduce_outlier` of bdpy, except that bdpy iterates ten times by default. Each iteration
+    uses the mean and standard deviation (ddof 0) of the values clipped before.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Choose confounds of a run from a table with fMRIPrep's column names."""
+"""Select confounds of a run from a table with the column names of fMRIPrep."""
 
 import logging
 import os
@@ -10,48 +10,48 @@ from fnmatch import fnmatchcase
 import numpy as np
 import pandas as pd
 
-from deeprecon.data.events import read_tsv
+from deeprecon.data.tsv import read_tsv
 from deeprecon.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 MOTION6 = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
-# Differences from the volume before: the first volume has none, and fMRIPrep writes n/a.
+# Differences from the previous volume; fMRIPrep writes n/a for the first volume.
 _DIFFERENCES = ("*_derivative1*", "*dvars", "framewise_displacement", "rmsd")
 _UNSTEADY = "non_steady_state_outlier*"
 
 
 def read_confounds(
-    path: str | os.PathLike[str], selection: Sequence[str], lead_in_volumes: int
+    path: str | os.PathLike[str], selection: Sequence[str], n_dummy_scans: int
 ) -> pd.DataFrame:
-    """Read chosen confounds of one run.
+    """Read the selected confounds of one run.
 
-    Volumes that fMRIPrep found not in a steady state (non_steady_state_outlier*) are added, one
-    column each, unless they lie in the lead-in, which is dropped.
+    Non-steady-state volumes that fMRIPrep detected (non_steady_state_outlier*) are added, one
+    column each, unless they are dummy scans, which are dropped anyway.
 
     Parameters
     ----------
-    path : TSV file, a row a volume; `{run}_motion.tsv` or fMRIPrep's `*_desc-confounds_*.tsv`
+    path : TSV file with one row per volume, such as fMRIPrep's `*_desc-confounds_*.tsv`
     selection : presets, columns or patterns of columns:
 
         - "motion6": the six motion parameters
-        - "motion24": they, their differences from the volume before, and the squares of both, as
-          fMRIPrep does it after Satterthwaite et al. (2013)
-        - "acompcor<n>": the first n anatomical components; fMRIPrep has computed them after its
-          high-pass filter, so they go together with "cosine*"
+        - "motion24": these, their differences from the previous volume, and the squares of both,
+          as in fMRIPrep after Satterthwaite et al. (2013)
+        - "acompcor<n>": the first n anatomical components; combine them with "cosine*", because
+          fMRIPrep computes them after its high-pass filter
         - "csf", "white_matter", "cosine*" ...
-    lead_in_volumes : volumes that will be dropped at the start of the run
+    n_dummy_scans : number of volumes that will be dropped at the start of the run
 
     Returns
     -------
     DataFrame
-        (n_volumes, n_columns) float64 of the whole run, each column once, in the order chosen.
-        The first row of differences is 0.
+        (n_volumes, n_columns) float64, for the whole run, each column once, in the order of the
+        selection. Differences are 0 in the first row.
 
     Raises
     ------
     InputError
-        If the table cannot be read, a column is not there, or a value is no number.
+        If the table cannot be read, a column is missing, or a value is not a number.
     """
     table = read_tsv(path)
     if table.empty:
@@ -66,10 +66,10 @@ def read_confounds(
     for name in [name for name in map(str, table) if fnmatchcase(name, _UNSTEADY)]:
         columns.pop(name, None)
         flags = _numbers(path, table, name)
-        if flags.iloc[lead_in_volumes:].any():
+        if flags.iloc[n_dummy_scans:].any():
             logger.warning(
-                "%s: %s flags volume %d, after the lead-in of %d volumes: regressed out",
-                path, name, np.flatnonzero(flags)[-1] + 1, lead_in_volumes,
+                "%s: %s flags volume %d, after the %d dummy scans: regressed out",
+                path, name, np.flatnonzero(flags)[-1] + 1, n_dummy_scans,
             )  # fmt: skip
             columns[name] = flags
     return pd.DataFrame(columns, index=table.index)
@@ -98,7 +98,7 @@ def _base_columns(path: str | os.PathLike[str], table: pd.DataFrame, item: str) 
 
 
 def _numbers(path: str | os.PathLike[str], table: pd.DataFrame, name: str) -> pd.Series:
-    """A column as numbers, with 0 for the first of differences."""
+    """Convert a column to numbers; differences start with 0."""
     given = table[name].copy()
     if given.iloc[0] == "n/a" and any(fnmatchcase(name, pattern) for pattern in _DIFFERENCES):
         given.iloc[0] = "0"
@@ -112,7 +112,7 @@ def _numbers(path: str | os.PathLike[str], table: pd.DataFrame, name: str) -> pd
 
 
 def _expanded(motion: pd.Series) -> dict[str, pd.Series]:
-    """Difference from the volume before, and both squared, of one motion parameter."""
+    """Difference of a motion parameter from the previous volume, and the squares of both."""
     difference = motion.diff().fillna(0.0)
     name = motion.name
     return {

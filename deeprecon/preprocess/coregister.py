@@ -2,8 +2,8 @@
 
 The optimiser is Greedy (Yushkevich, https://github.com/pyushkevich/greedy) with six degrees of
 freedom and normalised mutual information (Studholme, Hill & Hawkes 1999, Pattern Recognition
-32:71-86), which asks of two images only that equal intensities in one mean similar intensities in
-the other.
+32:71-86), which assumes only that equal intensities in one image correspond to similar intensities
+in the other.
 """
 
 import subprocess
@@ -21,7 +21,7 @@ from deeprecon.data.images import check_volume, image_values
 from deeprecon.errors import InputError
 from deeprecon.preprocess.rigid import FloatArray
 
-# Two levels, because a third lost small BOLD grids (40x40x20 of 4 mm) in every fourth trial.
+# Two levels, because with a third one every fourth trial failed on small grids (40x40x20, 4 mm).
 GREEDY = "-d 3 -a -m NMI -dof 6 -ia-identity -n 100x100 -seed 1 -threads 1 -V 0"
 BINS = 32
 
@@ -31,27 +31,27 @@ def coregister(
 ) -> FloatArray:
     """Rigid transform from the T1w image to a BOLD reference volume.
 
-    The search starts where the headers put the two images, which scanners keep right within a
-    session to the subject's movement. Offsets of 15 mm and 10 degrees were found in simulations.
+    The search starts from the positions in the headers, which are right within a session except for
+    movement of the subject. In simulations, offsets of 15 mm and 10 degrees were found.
 
     Parameters
     ----------
     moving_img : 3-D nibabel image
-        The BOLD reference volume (mean or first volume).
+        BOLD reference volume (mean or first volume).
     fixed_img : 3-D nibabel image
-        The T1w image.
+        T1w image.
 
     Returns
     -------
     (4, 4) float64 array
-        Maps world coordinates (RAS, mm) of `fixed_img` to the world coordinates of `moving_img`
-        where the same tissue lies: to read BOLD values at T1w positions, apply it to these.
+        Maps world coordinates (RAS, mm) of `fixed_img` to those of the same tissue in
+        `moving_img`. To read BOLD values at T1w positions, apply it to these positions.
 
     Raises
     ------
     InputError
-        If an image is not 3-D, constant or not finite, or the images share less information after
-        the registration than before, which means that it failed.
+        If an image is not 3-D, constant or not finite, or if the registration fails, so that the
+        images share less information after it than before.
     """
     bold, bold_name = _volume(moving_img)
     t1w, t1w_name = _volume(fixed_img)
@@ -59,8 +59,8 @@ def coregister(
         nib.save(nib.Nifti1Image(bold, moving_img.affine), Path(folder, "bold.nii"))
         nib.save(nib.Nifti1Image(t1w, fixed_img.affine), Path(folder, "t1w.nii"))
         run_greedy(folder, f"{GREEDY} -i bold.nii t1w.nii -o bold_to_t1w.mat")
-        # Greedy maps its fixed image, here BOLD as the smaller grid, to its moving image, and
-        # writes its matrices for RAS world coordinates (in memory they are LPS, as in ITK).
+        # Greedy maps its fixed image, here BOLD because its grid is smaller, to its moving image.
+        # It writes matrices for RAS world coordinates (in memory they are LPS, as in ITK).
         matrix = np.linalg.inv(np.loadtxt(Path(folder, "bold_to_t1w.mat"), np.float64))
     before, after = (
         mutual_information(bold, moving_img.affine, t1w, fixed_img.affine, transform)
@@ -83,26 +83,26 @@ def t1w_to_bold(
     method: str,
     inplane: nib.spatialimages.SpatialImage | None = None,
 ) -> FloatArray:
-    """Where the T1w image lies in the BOLD reference, in one step or through an in-plane T2 image.
+    """Transform from the T1w image to the BOLD reference, direct or through an in-plane T2 image.
 
     Parameters
     ----------
     t1w, bold : 3-D nibabel images
     method : {"direct", "inplane", "header"}
-        One registration; T1w -> in-plane T2 -> BOLD as in Shen et al. (2019), two registrations;
-        or what the headers say, for images that are registered already.
+        "direct": one registration; "inplane": two registrations, T1w -> in-plane T2 -> BOLD, as in
+        Shen et al. (2019); "header": none, for images that are registered already.
     inplane : 3-D nibabel image, for "inplane"
-        The T2-weighted image in the planes of the BOLD session.
+        T2-weighted image in the planes of the BOLD session.
 
     Returns
     -------
     (4, 4) float64 array
-        T1w world to BOLD world, mm.
+        T1w world to BOLD world coordinates, mm.
 
     Raises
     ------
     InputError
-        As `coregister`.
+        See `coregister`.
     """
     if method == "header":
         return np.eye(4)
@@ -114,7 +114,7 @@ def t1w_to_bold(
 
 
 def _volume(img: nib.spatialimages.SpatialImage) -> tuple[NDArray[np.float32], str]:
-    """Values and name of a 3-D image that can be registered."""
+    """Read values and name of a 3-D image and check that it can be registered."""
     name = img.get_filename() or "image"
     if img.ndim != 3:
         raise InputError(f"{name}: shape {img.shape}, expected one volume with three dimensions")
@@ -124,12 +124,12 @@ def _volume(img: nib.spatialimages.SpatialImage) -> tuple[NDArray[np.float32], s
 
 
 def run_greedy(folder: str, *commands: str) -> None:
-    """Run Greedy in a process of its own, because its optimiser prints through C.
+    """Run Greedy in a separate process, because its optimiser prints through C.
 
     Parameters
     ----------
-    folder : where the commands find and leave their files
-    commands : one a registration
+    folder : folder with the files of the commands
+    commands : one command per registration
     """
     code = (
         "import sys; from picsl_greedy import Greedy3D\n"

@@ -1,4 +1,4 @@
-"""Files within preprocessing: ROI voxels and T1w matrix of a subject, and what is read of a run."""
+"""Intermediate files of preprocessing: ROI voxels, T1w matrix, and time series of runs."""
 
 import os
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def write_voxels(
 
 
 def read_voxels(path: str | os.PathLike[str]) -> VoxelTable:
-    """Read what `write_voxels` wrote."""
+    """Read a file written by `write_voxels`."""
     with reading(path, "voxels") as file:
         members = {name: mask[:] for name, mask in file["members"].items()}
         return VoxelTable(file["xyz"][:], file["ijk"][:], members)
@@ -45,8 +45,10 @@ def write_series(
 
     Parameters
     ----------
-    path : HDF5 file for `series` (n_volumes, n_voxels)
-    repetition_time, start : s, as attributes; see `samples.preprocess_run`
+    path : HDF5 file
+    series : (n_volumes, n_voxels) array
+    repetition_time, start : s, see `samples.preprocess_run`; written as attributes
+    attributes : further attributes of the file
     """
     times = {"repetition_time": repetition_time, "start": start}
     with writing(path) as file:
@@ -55,25 +57,25 @@ def write_series(
 
 
 def read_series(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], float, float]:
-    """Read the time series (n_volumes, n_voxels), the repetition time and the start, s."""
+    """Read a time series (n_volumes, n_voxels), its repetition time and its start (s)."""
     with reading(path, "time series") as file:
         times = file.attrs["repetition_time"], file.attrs["start"]
         return file["series"][:], float(times[0]), float(times[1])
 
 
 def write_matrix(path: str | os.PathLike[str], matrix: NDArray[np.float64]) -> None:
-    """Write where the T1w image lies in the BOLD reference: (4, 4), world to world, mm."""
+    """Write the (4, 4) matrix from T1w to BOLD reference world coordinates, mm."""
     with replacing(path) as temporary:
         np.savetxt(temporary, matrix, header="T1w world (mm) to BOLD reference world (mm)")
 
 
 def read_matrix(path: str | os.PathLike[str]) -> NDArray[np.float64]:
-    """Read what `write_matrix` wrote.
+    """Read a file written by `write_matrix`.
 
     Raises
     ------
     InputError
-        If the file is not there or holds anything but a 4 x 4 matrix of numbers.
+        If the file does not exist or is not a 4 x 4 matrix of finite numbers.
     """
     try:
         matrix: NDArray[np.float64] = np.loadtxt(path, np.float64)
@@ -85,16 +87,12 @@ def read_matrix(path: str | os.PathLike[str]) -> NDArray[np.float64]:
 
 
 def motion_table(motion: NDArray[np.float64]) -> pd.DataFrame:
-    """Motion parameters (n_volumes, 6) in the columns of fMRIPrep's confounds, with displacement.
+    """Make a table of motion parameters and framewise displacement, named as by fMRIPrep.
 
-    trans_x, trans_y, trans_z in mm, rot_x, rot_y, rot_z in radians, framewise_displacement in mm.
+    Parameters
+    ----------
+    motion : (n_volumes, 6) array, mm and radians, see `realign.estimate_motion`
     """
     table = pd.DataFrame(motion, columns=MOTION6)
     table["framewise_displacement"] = framewise_displacement(motion)
     return table
-
-
-def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
-    """Write a table as TSV, missing values as n/a."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.8g", na_rep="n/a")

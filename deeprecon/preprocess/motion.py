@@ -1,8 +1,8 @@
 """Motion of every volume of a run from the reference of its subject, in two steps.
 
-Within the run, each volume is registered with the median of the run's own first volumes, which has
-the same contrast, coil and position; between runs and sessions, that median is registered with the
-reference. The two transforms are composed, so that the run is resampled once in all.
+Within the run, each volume is registered with the median of the first volumes of the run, which has
+the same contrast, coil and position. Then this median is registered with the reference of the
+subject. The two transforms are composed, so that the run is resampled only once.
 """
 
 import tempfile
@@ -20,9 +20,9 @@ from deeprecon.preprocess.rigid import FloatArray, grid_centre, motion_matrix
 
 METHODS = ("gauss_newton", "greedy", "none")
 
-# The correlation of neighbourhoods, two voxels to each side, does not mind gain or bias.
+# Correlation of neighbourhoods of 5 x 5 x 5 voxels is insensitive to gain and bias.
 GREEDY = "-d 3 -a -m NCC 2x2x2 -dof 6 -ia-identity -n 40x40 -seed 1 -threads 1 -V 0"
-GREEDY_BATCH = 20  # volumes on the disk at once
+GREEDY_BATCH = 20  # volumes on disk at a time
 OWN_VOLUMES, OWN_SKIP = 10, 4
 ALIKE = 0.95  # see `estimate_offset`
 
@@ -30,27 +30,27 @@ ALIKE = 0.95  # see `estimate_offset`
 def run_motion(
     img: nib.spatialimages.SpatialImage, reference: nib.spatialimages.SpatialImage, method: str
 ) -> FloatArray:
-    """Motion of each volume of a run from the reference, read volume by volume.
+    """Estimate the motion of each volume of a run from the reference, volume by volume.
 
     Parameters
     ----------
     img : 4-D nibabel image
     reference : 3-D nibabel image
-        Of the same subject: a volume or median of any run, on any grid, of any session.
+        Image of the same subject: a volume or median of any run and session, on any grid.
     method : {"gauss_newton", "greedy", "none"}
-        `realign.estimate_motion`; picsl_greedy with the local correlation of 5 x 5 x 5 voxels; or
-        no correction, for runs that are in place.
+        "gauss_newton": `realign.estimate_motion`; "greedy": picsl_greedy with local correlation of
+        5 x 5 x 5 voxels; "none": no correction, for runs that are aligned already.
 
     Returns
     -------
     (n_volumes, 4, 4) float64 array
-        Map world coordinates of the reference to those of each volume, mm.
+        Maps world coordinates of the reference to those of each volume, mm.
 
     Raises
     ------
     InputError
-        If the run is not 4-D, a volume is constant or not finite, or the run shows no likeness
-        with the reference at any place that was found.
+        If the run is not 4-D, a volume is constant or not finite, or the run cannot be registered
+        with the reference.
     """
     if img.ndim != 4:
         name = img.get_filename() or "image"
@@ -65,7 +65,7 @@ def run_motion(
 
 
 def _by_gauss_newton(img: nib.spatialimages.SpatialImage, own: nib.Nifti1Image) -> FloatArray:
-    """Motion matrices of the volumes of a run from its own reference, by `realign`."""
+    """Motion matrices of the volumes from the median of their run, by `realign`."""
     volume = np.asarray(own.dataobj)
     centre = grid_centre(volume.shape, own.affine)
     motion = estimate_motion(read_volumes(img), volume, own.affine)
@@ -73,7 +73,7 @@ def _by_gauss_newton(img: nib.spatialimages.SpatialImage, own: nib.Nifti1Image) 
 
 
 def _by_greedy(img: nib.spatialimages.SpatialImage, own: nib.Nifti1Image) -> FloatArray:
-    """Motion matrices of the volumes of a run from its own reference, by Greedy."""
+    """Motion matrices of the volumes from the median of their run, by Greedy."""
     matrices = []
     volumes = read_volumes(img)
     with tempfile.TemporaryDirectory() as folder:
@@ -81,19 +81,19 @@ def _by_greedy(img: nib.spatialimages.SpatialImage, own: nib.Nifti1Image) -> Flo
         while batch := list(islice(volumes, GREEDY_BATCH)):
             for i, volume in enumerate(batch):
                 nib.save(nib.Nifti1Image(volume, img.affine), Path(folder, f"{i}.nii"))
-            places = range(len(batch))
-            run_greedy(folder, *(f"{GREEDY} -i own.nii {i}.nii -o {i}.mat" for i in places))
-            matrices += [np.loadtxt(Path(folder, f"{i}.mat")) for i in places]
+            indices = range(len(batch))
+            run_greedy(folder, *(f"{GREEDY} -i own.nii {i}.nii -o {i}.mat" for i in indices))
+            matrices += [np.loadtxt(Path(folder, f"{i}.mat")) for i in indices]
     return np.array(matrices)
 
 
 def _between(
     own: nib.Nifti1Image, reference: nib.spatialimages.SpatialImage, name: str | None
 ) -> FloatArray:
-    """Reference world to that of a run's own reference.
+    """Transform from the reference to the median of a run.
 
-    Least squares are the most accurate where the two images look alike. Where they do not, as
-    with another contrast, mutual information judges between the places that are known.
+    Least squares is most accurate if the two images are similar. Otherwise, such as for another
+    contrast, mutual information decides between the transforms found.
     """
     volume = image_values(reference, np.float32)
     moved = np.asarray(own.dataobj, np.float32)
@@ -102,12 +102,13 @@ def _between(
         return found[0]
     try:
         # `coregister` maps its second image to its first.
-        places = [coregister(own, reference)]
+        transforms = [coregister(own, reference)]
     except InputError as error:
-        raise InputError(f"{name or 'image'}: is not like the reference: {error}") from None
+        raise InputError(f"{name or 'image'}: does not match the reference: {error}") from None
     if found is not None:
-        places.append(found[0])
+        transforms.append(found[0])
     information = [
-        mutual_information(moved, own.affine, volume, reference.affine, place) for place in places
+        mutual_information(moved, own.affine, volume, reference.affine, transform)
+        for transform in transforms
     ]
-    return places[int(np.argmax(information))]
+    return transforms[int(np.argmax(information))]

@@ -1,4 +1,4 @@
-"""Runs that stand out, by rules that a reader can check."""
+"""Flag unusual runs by rules that a reader can check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from deeprecon.preprocess.quality import RunQuality, rms_displacement
 
 MAX_MEAN_FD = 0.5  # mm
-LARGE_FD = 0.5  # mm; of one volume
+LARGE_FD = 0.5  # mm, in one volume
 MAX_LARGE_FD = 20.0  # percent of the volumes
 MAX_DISTANCE = 20.0  # mm from the reference
 SPIKE_SDS, SPIKE_RATIO = 5.0, 1.5  # a volume whose DVARS is above both is a spike
 MAX_SPIKES = 5.0  # percent of the volumes
 MAX_DVARS_PEAK = 5.0  # times the median of the run
 TSNR_SDS, MIN_TSNR_LOSS = 3.0, 30.0  # robust SDs over runs; percent
-TSNR_RUNS = 5  # fewer do not tell what is usual
+TSNR_RUNS = 5  # with fewer runs, the usual range is unknown
 MAX_BRIGHTNESS = 10.0  # percent
-BRIGHTNESS_RUNS = 3  # of a session
+BRIGHTNESS_RUNS = 3  # per session
 MAX_OUTSIDE = 10.0  # percent of the points
 
 
 def session_of(name: str) -> str:
-    """The session in the name of a run, "" if it names none.
+    """The session in the name of a run, or "" if there is none.
 
     >>> session_of("ses-imagery01_task-imagery_run-02"), session_of("task-rest_run-1")
     ('ses-imagery01', '')
@@ -33,10 +33,13 @@ def session_of(name: str) -> str:
 
 
 def measures(runs: Mapping[str, RunQuality]) -> pd.DataFrame:
-    """What the rules judge, and median tSNR: one row a run, the runs' names as index.
+    """Compute the measures that the rules use, and the median tSNR.
 
-    The columns are those of `rules` and `median_tsnr`. What compares runs is NaN where too few
-    runs tell what is usual.
+    Returns
+    -------
+    DataFrame
+        One row per run, with the names of the runs as index. The columns are the names of `rules`
+        and median_tsnr. Measures that compare runs are NaN if there are too few runs.
     """
     table = pd.DataFrame.from_dict(
         {name: _of_run(run) for name, run in runs.items()}, orient="index"
@@ -54,7 +57,7 @@ def measures(runs: Mapping[str, RunQuality]) -> pd.DataFrame:
 
 
 def _of_run(run: RunQuality) -> dict[str, float]:
-    """The measures that one run has by itself."""
+    """Measures that do not depend on other runs."""
     fd, change = run.framewise_displacement[run.kept], run.dvars[run.kept]
     change = change[np.isfinite(change)]
     motion = run.motion[run.kept]
@@ -72,7 +75,7 @@ def _of_run(run: RunQuality) -> dict[str, float]:
 
 
 def spikes(run: RunQuality) -> NDArray[np.bool_]:
-    """Volumes after the lead-in whose DVARS is a spike, (n_volumes - n_lead_in,)."""
+    """Find DVARS spikes after the dummy scans, (n_volumes - n_dummy_scans,) bool."""
     change = run.dvars[run.kept]
     usual = np.nanmedian(change)
     sd = 1.4826 * np.nanmedian(np.abs(change - usual))
@@ -81,7 +84,7 @@ def spikes(run: RunQuality) -> NDArray[np.bool_]:
 
 
 def _common_signal(runs: Mapping[str, RunQuality]) -> pd.Series:
-    """Median signal of each run over the points that are inside all of them."""
+    """Median signal of each run over the points that are inside all runs."""
     means = np.array([run.mean for run in runs.values()])
     inside = np.isfinite(means).all(axis=0)
     shared = means[:, inside] if inside.any() else means
@@ -90,7 +93,7 @@ def _common_signal(runs: Mapping[str, RunQuality]) -> pd.Series:
 
 @dataclass(frozen=True)
 class Rule:
-    """A run is flagged where its measure is above the threshold."""
+    """A rule flags a run if its measure is above the threshold."""
 
     name: str  # column of `measures`
     meaning: str
@@ -103,8 +106,8 @@ def rules(table: pd.DataFrame, voxel_size: float) -> list[Rule]:
 
     Parameters
     ----------
-    table : of `measures`: how much tSNR varies between runs sets one threshold
-    voxel_size : of the BOLD reference, mm
+    table : measures of all runs; the variation of tSNR between runs sets one threshold
+    voxel_size : voxel size of the BOLD reference, mm
     """
     loss = table["tsnr_loss"]
     tsnr_sd = 1.4826 * float((loss - loss.median()).abs().median()) if loss.notna().any() else 0.0
@@ -160,22 +163,22 @@ def rules(table: pd.DataFrame, voxel_size: float) -> list[Rule]:
 
 
 def flags(runs: Mapping[str, RunQuality], voxel_size: float) -> pd.DataFrame:
-    """Runs that stand out by a rule of `rules`.
+    """Flag the runs that break a rule of `rules`.
 
     A robust SD is 1.4826 times the median absolute deviation.
 
     Parameters
     ----------
     runs : mapping
-        Run name to its quality; all runs of a subject.
+        Run name to its quality, for all runs of a subject.
     voxel_size : float
-        Of the BOLD reference, mm.
+        Voxel size of the BOLD reference, mm.
 
     Returns
     -------
     DataFrame
-        run, rule, value, threshold, meaning: one row for each rule that a run breaks, in the order
-        of the runs and rules.
+        run, rule, value, threshold, meaning: one row per run and broken rule, in the order of runs
+        and rules.
     """
     columns = ["run", "rule", "value", "threshold", "meaning"]
     if not runs:

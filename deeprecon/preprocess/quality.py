@@ -1,7 +1,7 @@
 """Quality of runs: how much the head moved and how steady the signal is.
 
-The signal is judged at points all over the head, read with the run's one interpolation
-(`head_positions`), so that no motion-corrected copy of the scans has to be written.
+The signal is assessed at points all over the head (`head_positions`). They are read in the same
+interpolation as the ROI voxels, so that no motion-corrected copy of the scans has to be written.
 """
 
 import os
@@ -24,33 +24,33 @@ from deeprecon.preprocess.clean import regress_out
 FloatArray = NDArray[np.float64]
 
 CARPET_POINTS = 800
-CARPET_STEP = 0.05  # percent signal change of one unit of a carpet
-MIN_VOLUMES = 4  # after the lead-in
+CARPET_STEP = 0.05  # percent signal change per unit of a carpet
+MIN_VOLUMES = 4  # after the dummy scans
 
 
 @dataclass(frozen=True)
 class HeadGrid:
-    """Points all over the head: every n-th voxel of the reference."""
+    """Points all over the head, at every n-th voxel of the reference."""
 
     affine: FloatArray  # (4, 4) grid indices to world coordinates of the reference, mm
     shape: tuple[int, int, int]
-    mask: NDArray[np.bool_]  # (*shape), True where a point lies in the head
+    mask: NDArray[np.bool_]  # (*shape), True for points in the head
     xyz: FloatArray  # (n_points, 3) world coordinates of these points, mm
 
 
 @dataclass(frozen=True)
 class RunQuality:
-    """What is kept of a run for quality control.
+    """Quality measures of a run.
 
-    Statistics leave the lead-in out. `mean`, `temporal_snr` are NaN at points that are outside the
-    field of view in any volume.
+    Statistics leave out the dummy scans. `mean` and `temporal_snr` are NaN at points that are
+    outside the field of view in any volume.
     """
 
     repetition_time: float  # s
-    n_lead_in: int  # volumes at the start that statistics leave out
+    n_dummy_scans: int  # volumes at the start, left out of statistics
     motion: FloatArray  # (n_volumes, 6) mm and radians, see `realign`
-    framewise_displacement: FloatArray  # (n_volumes,) mm, 0 in the first
-    dvars: FloatArray  # (n_volumes,) percent, NaN in the first
+    framewise_displacement: FloatArray  # (n_volumes,) mm, 0 in the first volume
+    dvars: FloatArray  # (n_volumes,) percent, NaN in the first volume
     global_signal: FloatArray  # (n_volumes,) mean over the points, scanner's units
     mean: NDArray[np.float32]  # (n_points,) scanner's units
     temporal_snr: NDArray[np.float32]  # (n_points,)
@@ -58,14 +58,14 @@ class RunQuality:
 
     @property
     def kept(self) -> slice:
-        """The volumes after the lead-in."""
-        return slice(self.n_lead_in, None)
+        """The volumes after the dummy scans."""
+        return slice(self.n_dummy_scans, None)
 
 
 def framewise_displacement(parameters: ArrayLike, radius: float = 50.0) -> FloatArray:
     """Framewise displacement (Power et al. 2012, NeuroImage 59:2142-2154).
 
-    The sum of the absolute changes of the six motion parameters from the volume before, with
+    The sum of the absolute changes of the six motion parameters from the previous volume, with
     rotations as arcs on a sphere.
 
     Parameters
@@ -73,7 +73,7 @@ def framewise_displacement(parameters: ArrayLike, radius: float = 50.0) -> Float
     parameters : (n_volumes, 6) array
         Three translations in mm, then three rotations in radians.
     radius : float
-        Of the sphere, mm.
+        Radius of the sphere, mm.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def framewise_displacement(parameters: ArrayLike, radius: float = 50.0) -> Float
 def rms_displacement(parameters: ArrayLike, radius: float = 80.0) -> FloatArray:
     """Root mean square displacement of the points of a ball by rigid motion.
 
-    As Jenkinson (1999), Measuring transformation error by RMS deviation, FMRIB technical report
+    See Jenkinson (1999), Measuring transformation error by RMS deviation, FMRIB technical report
     TR99MJ1, equation 7, for a ball around the centre of the rotations.
 
     Parameters
@@ -101,7 +101,7 @@ def rms_displacement(parameters: ArrayLike, radius: float = 80.0) -> FloatArray:
     parameters : (n_volumes, 6) array
         Three translations in mm, then three rotations in radians, see `realign.motion_matrix`.
     radius : float
-        Of the ball, mm.
+        Radius of the ball, mm.
 
     Returns
     -------
@@ -120,24 +120,24 @@ def rms_displacement(parameters: ArrayLike, radius: float = 80.0) -> FloatArray:
     return displacement
 
 
-def dvars(series: ArrayLike, n_lead_in: int = 0) -> FloatArray:
+def dvars(series: ArrayLike, n_dummy_scans: int = 0) -> FloatArray:
     """DVARS in percent of the run's signal (Power et al. 2012, NeuroImage 59:2142-2154).
 
-    The root mean square, over points, of the change from the volume before, divided by the median
-    over points of their means over time, times 100. Power et al. scale the mode of the run to
-    1000, so that their unit is a tenth of a percent.
+    The root mean square over points of the change from the previous volume, divided by the median
+    over points of their temporal means, times 100. Power et al. scale the mode of the run to 1000,
+    so that their unit is a tenth of a percent.
 
     Parameters
     ----------
     series : (n_volumes, n_points) array
         Finite values.
-    n_lead_in : int
-        Volumes at the start that the scale leaves out.
+    n_dummy_scans : int
+        Number of volumes at the start that do not count for the scale.
 
     Returns
     -------
     (n_volumes,) float64 array
-        Percent; NaN for the first volume, which has none before it.
+        Percent; NaN for the first volume.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def dvars(series: ArrayLike, n_lead_in: int = 0) -> FloatArray:
     array([  nan, 3.536, 7.071])
     """
     series = np.asarray(series, np.float64)
-    scale = np.median(series[n_lead_in:].mean(axis=0))
+    scale = np.median(series[n_dummy_scans:].mean(axis=0))
     changes = np.sqrt((np.diff(series, axis=0) ** 2).mean(axis=1))
     return np.concatenate([[np.nan], 100 * changes / scale])
 
@@ -165,24 +165,24 @@ def temporal_snr(data: ArrayLike) -> FloatArray:
     """
     data = np.asarray(data, np.float64)
     mean, sd = data.mean(axis=0), data.std(axis=0)
-    # Rounding leaves the mean of equal values, and so their deviation, a last digit away.
+    # Rounding makes the mean of equal values differ from them in the last digit.
     varies = sd > 1e-12 * np.abs(mean)
     ratio: FloatArray = np.divide(mean, sd, out=np.zeros_like(mean), where=varies)
     return ratio
 
 
 def head_positions(reference_img: nib.spatialimages.SpatialImage, spacing: float = 4.0) -> HeadGrid:
-    """Points about `spacing` mm apart where the reference is brighter than Otsu's threshold.
+    """Choose points in the head, about `spacing` mm apart.
 
-    The threshold parts the histogram of the volume, cut at its 98th percentile, into background
-    and head; the largest connected part, with its holes filled, is the head.
+    Otsu's threshold divides the histogram of the volume, clipped at its 98th percentile, into
+    background and head. The head is the largest connected component, with its holes filled.
 
     Parameters
     ----------
     reference_img : 3-D image
-        Motion reference (mean BOLD).
+        Reference of motion correction.
     spacing : float
-        mm; each axis takes every n-th voxel, at least every one.
+        Distance, mm; rounded to whole voxels along each axis, at least one.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def head_positions(reference_img: nib.spatialimages.SpatialImage, spacing: float
     Raises
     ------
     InputError
-        If the image has not three dimensions, or is uniform.
+        If the image is not 3-D or is uniform.
     """
     volume = image_values(reference_img, np.float32)
     if volume.ndim != 3:
@@ -207,7 +207,7 @@ def head_positions(reference_img: nib.spatialimages.SpatialImage, spacing: float
 
 
 def _head(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The head in a volume, see `head_positions`."""
+    """Mask of the head in a volume, see `head_positions`."""
     values = np.minimum(np.nan_to_num(volume), np.nanpercentile(volume, 98))
     if values.min() == values.max():
         raise InputError(f"reference: all values are {values.max():g}, expected a head")
@@ -221,7 +221,7 @@ def run_quality(
     series: ArrayLike,
     motion: ArrayLike,
     repetition_time: float,
-    lead_in: float,
+    dummy_scan_duration: float,
     head: HeadGrid,
 ) -> RunQuality:
     """Measure the quality of a motion-corrected run.
@@ -234,8 +234,8 @@ def run_quality(
         Three translations in mm, then three rotations in radians.
     repetition_time : float
         s
-    lead_in : float
-        s at the start that statistics leave out, because the signal is not yet steady.
+    dummy_scan_duration : float
+        Time at the start that statistics leave out, because the signal is not yet steady, s.
     head : HeadGrid
 
     Returns
@@ -245,26 +245,26 @@ def run_quality(
     Raises
     ------
     InputError
-        If shapes disagree, motion is not finite, fewer than 4 volumes are left after the lead-in,
-        or no point is inside all volumes or its signal is not positive.
+        If shapes disagree, motion is not finite, fewer than 4 volumes are left after the dummy
+        scans, no point is inside all volumes, or the signal of the head is not positive.
     """
     series, motion = np.asarray(series, np.float32), np.asarray(motion, np.float64)
-    n_lead_in = round(lead_in / repetition_time)
-    _check_run(series, motion, n_lead_in, head)
+    n_dummy_scans = round(dummy_scan_duration / repetition_time)
+    _check_run(series, motion, n_dummy_scans, head)
     inside = np.isfinite(series).all(axis=0)
     if not inside.any():
         raise InputError(f"none of {len(inside)} points of the head is inside all volumes")
     signal = series[:, inside].astype(np.float64)
-    mean = signal[n_lead_in:].mean(axis=0)
+    mean = signal[n_dummy_scans:].mean(axis=0)
     if np.median(mean) <= 0:
         raise InputError(f"median signal of the head {np.median(mean):g}, expected more than 0")
-    steady = regress_out(signal[n_lead_in:], np.empty((len(signal) - n_lead_in, 0)))
+    steady = regress_out(signal[n_dummy_scans:], np.empty((len(signal) - n_dummy_scans, 0)))
     return RunQuality(
         repetition_time=float(repetition_time),
-        n_lead_in=n_lead_in,
+        n_dummy_scans=n_dummy_scans,
         motion=motion,
         framewise_displacement=framewise_displacement(motion),
-        dvars=dvars(signal, n_lead_in),
+        dvars=dvars(signal, n_dummy_scans),
         global_signal=signal.mean(axis=1),
         mean=_at_points(mean, inside),
         temporal_snr=_at_points(temporal_snr(steady), inside),
@@ -273,9 +273,9 @@ def run_quality(
 
 
 def _check_run(
-    series: NDArray[np.float32], motion: FloatArray, n_lead_in: int, head: HeadGrid
+    series: NDArray[np.float32], motion: FloatArray, n_dummy_scans: int, head: HeadGrid
 ) -> None:
-    """Refuse what does not fit together."""
+    """Refuse series, motion and points that do not fit together."""
     if series.ndim != 2 or series.shape[1] != len(head.xyz):
         raise InputError(f"series: shape {series.shape}, expected (any, {len(head.xyz)})")
     if motion.shape != (len(series), 6):
@@ -283,21 +283,22 @@ def _check_run(
     if not np.isfinite(motion).all():
         row = int(np.argwhere(~np.isfinite(motion))[0, 0])
         raise InputError(f"motion: row {row} holds NaN or infinity")
-    if len(series) < n_lead_in + MIN_VOLUMES:
+    if len(series) < n_dummy_scans + MIN_VOLUMES:
         raise InputError(
-            f"{len(series)} volumes, expected at least {MIN_VOLUMES} after {n_lead_in} of lead-in"
+            f"{len(series)} volumes, expected at least {MIN_VOLUMES} after "
+            f"{n_dummy_scans} dummy scans"
         )
 
 
 def _at_points(values: FloatArray, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Values of the points inside, NaN at the others."""
+    """Spread the values of the points inside; all others are NaN."""
     spread = np.full(len(inside), np.nan, np.float32)
     spread[inside] = values
     return spread
 
 
 def _carpet(signal: FloatArray, mean: FloatArray, height: FloatArray) -> NDArray[np.int8]:
-    """Percent signal change of points spread evenly over the head, from the top down."""
+    """Percent signal change at points spread evenly over the head, from top to bottom."""
     bright = np.flatnonzero(mean > 0.1 * np.median(mean))
     downwards = bright[np.argsort(-height[bright], kind="stable")]
     n_points = min(CARPET_POINTS, len(downwards))
@@ -321,7 +322,7 @@ def write_quality(
 
 
 def read_quality(path: str | os.PathLike[str]) -> RunQuality:
-    """Read what `write_quality` wrote.
+    """Read a file written by `write_quality`.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""Rigid motion as parameters and matrices, and the values of a volume between its voxels.
+"""Rigid motion as parameters and matrices, and interpolation of volumes.
 
-Convention, used by all of `deeprecon.preprocess`: the motion of a volume is the rigid transform
-that maps world coordinates of the reference (scanner RAS, mm) to the world coordinates at which
-the same tissue lies in that volume. Its parameters are (trans_x, trans_y, trans_z, rot_x, rot_y,
-rot_z), mm and radians, about a centre that stays the same for all volumes: see `motion_matrix`.
+Convention in all of `deeprecon.preprocess`: the motion of a volume is the rigid transform that maps
+world coordinates of the reference (scanner RAS, mm) to those of the same tissue in that volume. Its
+parameters are (trans_x, trans_y, trans_z, rot_x, rot_y, rot_z), mm and radians, about a centre that
+is the same for all volumes, see `motion_matrix`.
 A head that moves up between the reference and the volume has a positive trans_z.
 """
 
@@ -37,7 +37,7 @@ def motion_matrix(parameters: ArrayLike, centre: ArrayLike) -> FloatArray:
     parameters : (6,) array
         Translations x, y, z in mm, then rotations about x, y, z in radians.
     centre : (3,) array
-        Centre of the rotations in mm, see `grid_centre`.
+        Centre of the rotations, mm, see `grid_centre`.
 
     Returns
     -------
@@ -76,13 +76,13 @@ def resample_at(volume: ArrayLike, voxel_coordinates: ArrayLike) -> NDArray[np.f
     ----------
     volume : (x, y, z) array
     voxel_coordinates : (n, 3) array
-        Positions in units of voxels; integers are the voxels' centres.
+        Positions in units of voxels; integers are voxel centres.
 
     Returns
     -------
     (n,) float32 array
-        A voxel reaches half a voxel to each side of its centre: beyond the outermost voxels'
-        edges the value is NaN, between their centres and their edges it is that at the centre.
+        NaN beyond the edges of the outermost voxels, half a voxel from their centres. Between
+        these centres and edges, the value is that at the centre.
     """
     coefficients = spline_coefficients(np.asarray(volume, np.float32))
     return evaluate_spline(coefficients, np.asarray(voxel_coordinates, np.float64).T)
@@ -95,7 +95,7 @@ def spline_coefficients(volume: NDArray[np.float32]) -> FloatArray:
 
 
 def evaluate_spline(coefficients: FloatArray, ijk: FloatArray) -> NDArray[np.float32]:
-    """Values at positions `ijk` (3, n) of the spline of some coefficients: see `resample_at`."""
+    """Evaluate a spline at positions `ijk` (3, n), see `resample_at`."""
     last = np.array(coefficients.shape)[:, None] - 1
     values: NDArray[np.float32] = ndimage.map_coordinates(
         coefficients, np.clip(ijk, 0, last), np.float32, order=3, mode="mirror", prefilter=False

@@ -1,4 +1,4 @@
-"""Regions of interest, from masks or atlases in T1w space: the voxels of the samples' columns."""
+"""Regions of interest from masks or atlases in T1w space; their voxels become the columns."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ Members = dict[str, NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class VoxelTable:
-    """The voxels in any ROI, in C order of their grid (the last index runs fastest)."""
+    """All voxels that belong to any ROI, in C order of their grid (last index fastest)."""
 
     xyz: NDArray[np.float64]  # (n_voxels, 3) world coordinates in T1w space, mm
     ijk: NDArray[np.int64]  # (n_voxels, 3) indices in the grid of the masks, or of the reference
@@ -31,13 +31,13 @@ class VoxelTable:
 
 @dataclass(frozen=True)
 class MaskFile:
-    """One image that an ROI, or a part of it, is read from."""
+    """One image from which an ROI, or part of it, is read."""
 
     path: Path
-    labels: tuple[int, ...] = ()  # values of an atlas; none: every voxel that is not 0
+    labels: tuple[int, ...] = ()  # values of an atlas; empty: every voxel that is not 0
 
     def read(self, img: nib.spatialimages.SpatialImage) -> NDArray[np.bool_]:
-        """The voxels of the ROI in the image's own grid, (x, y, z)."""
+        """Voxels of the ROI on the grid of the image, (x, y, z) bool."""
         volume = image_values(img)
         if not np.isfinite(volume).all():
             raise InputError(f"{self.path}: holds NaN or infinite values, expected a mask")
@@ -52,38 +52,62 @@ class MaskFile:
 
 @dataclass(frozen=True)
 class TargetGrid:
-    """A grid that masks are carried to, by the nearest voxel: that of the BOLD reference."""
+    """Grid of the BOLD reference, to which masks are resampled by nearest neighbour."""
 
     shape: tuple[int, ...]
     affine: NDArray[np.float64]  # (4, 4) voxel to world of the grid, mm
     to_t1w: NDArray[np.floating]  # (4, 4) world of the grid to world of the T1w image
 
-    def carry(
+    @classmethod
+    def of(
+        cls, reference: nib.spatialimages.SpatialImage, t1w_to_reference: NDArray[np.floating]
+    ) -> "TargetGrid":
+        """Take the grid of an image and the (4, 4) matrix from T1w to its world coordinates."""
+        return cls(reference.shape, reference.affine, np.linalg.inv(t1w_to_reference))
+
+    def resample(
         self, mask: NDArray[np.bool_], img: nib.spatialimages.SpatialImage
     ) -> NDArray[np.bool_]:
-        """A mask on this grid: each of its voxels takes the value where its centre lies."""
+        """Resample a mask: each voxel of this grid takes the value at its centre."""
         to_mask = np.linalg.inv(img.affine) @ self.to_t1w @ self.affine
         ijk = np.indices(self.shape).reshape(3, -1).T
-        place = np.rint(apply_affine(to_mask, ijk)).astype(int)
-        inside = ((place >= 0) & (place < mask.shape)).all(axis=1)
-        carried = np.zeros(len(ijk), bool)
-        carried[inside] = mask[*place[inside].T]
-        return carried.reshape(self.shape)
+        nearest = np.rint(apply_affine(to_mask, ijk)).astype(int)
+        inside = ((nearest >= 0) & (nearest < mask.shape)).all(axis=1)
+        resampled = np.zeros(len(ijk), bool)
+        resampled[inside] = mask[*nearest[inside].T]
+        return resampled.reshape(self.shape)
+
+
+def mask_files(
+    names: Sequence[str], paths: Sequence[str], labels: Sequence[Sequence[int]]
+) -> dict[str, list[MaskFile]]:
+    """Group mask files by ROI.
+
+    Parameters
+    ----------
+    names : ROI of each file
+    paths : files
+    labels : values of the ROI in each file, see `MaskFile`
+    """
+    masks: dict[str, list[MaskFile]] = {}
+    for name, path, own in zip(names, paths, labels, strict=True):
+        masks.setdefault(name, []).append(MaskFile(Path(path), tuple(own)))
+    return masks
 
 
 def read_roi_masks(
     masks: Mapping[str, Sequence[MaskFile]], target: TargetGrid | None = None
 ) -> VoxelTable:
-    """Read the masks of all ROIs, for example one a hemisphere.
+    """Read the masks of all ROIs.
 
     Parameters
     ----------
     masks : mapping
-        ROI name to its NIfTI images, in the world of the T1w image, whose union is the ROI.
+        ROI name to its NIfTI images in T1w world coordinates, such as one per hemisphere. The ROI
+        is their union.
     target : TargetGrid, optional
-        The voxels are those of this grid, and the masks may have any grids. Without it the voxels
-        are the masks' own, which must share one grid of any resolution: to resample some masks
-        onto others would be a choice that nobody made.
+        Grid of the voxels. The masks may then lie on any grids. Without it, the voxels are those
+        of the masks, which must share one grid.
 
     Returns
     -------
@@ -92,8 +116,8 @@ def read_roi_masks(
     Raises
     ------
     InputError
-        If a ROI has no mask or no voxel, an atlas lacks a label, or a mask has another grid than
-        the first one (without `target`), not three dimensions, or values that are not finite.
+        If an ROI has no mask or no voxel, an atlas lacks a label, or a mask is not on the grid of
+        the first one (without `target`), is not 3-D, or has values that are not finite.
     """
     volumes: Members = {}
     first: tuple[Path, nib.spatialimages.SpatialImage] | None = None
@@ -107,7 +131,7 @@ def read_roi_masks(
                 _check_grid(file.path, img, *first)
             volume = file.read(img)
             if target is not None:
-                volume = target.carry(volume, img)
+                volume = target.resample(volume, img)
             volumes[name] = volumes[name] | volume if name in volumes else volume
         if not volumes[name].any():
             where = ", ".join(str(file.path) for file in files)
@@ -121,12 +145,12 @@ def read_roi_masks(
 
 
 def _of_scan(target: TargetGrid | None) -> str:
-    """What a message about an empty ROI adds if it was carried to another grid."""
+    """End of the message about an empty ROI whose masks were resampled."""
     return "" if target is None else " that lies in the voxel grid of the BOLD reference"
 
 
 def _load(path: Path) -> nib.spatialimages.SpatialImage:
-    """Open a volume."""
+    """Open a 3-D image."""
     img = load_image(path)
     if img.ndim != 3:
         raise InputError(f"{path}: shape {img.shape}, expected a mask with three dimensions")
@@ -139,7 +163,7 @@ def _check_grid(
     first_path: Path,
     first: nib.spatialimages.SpatialImage,
 ) -> None:
-    """Refuse a mask that lies on another grid than the first."""
+    """Refuse a mask that does not lie on the grid of the first one."""
     if img.shape != first.shape:
         found = f"shape {img.shape}, expected {first.shape}"
     elif not np.allclose(img.affine, first.affine, atol=1e-3):
@@ -147,13 +171,18 @@ def _check_grid(
     else:
         return
     raise InputError(
-        f"{path}: {found} of {first_path}; bring the masks to one grid, or set "
-        "preprocess.voxel_grid: bold to carry them to the grid of the scans"
+        f"{path}: {found} of {first_path}; resample the masks to one grid, or "
+        "set preprocess.voxel_grid: bold to have them resampled to the grid of the scans"
     )
 
 
 def overlaps(members: Mapping[str, NDArray[np.bool_]]) -> pd.DataFrame:
-    """Pairs of ROIs that share voxels: roi, other, n_shared, share of the smaller one.
+    """List the pairs of ROIs that share voxels.
+
+    Returns
+    -------
+    DataFrame
+        roi, other, n_shared (voxels), share_of_smaller (n_shared / voxels of the smaller ROI).
 
     Examples
     --------
@@ -172,7 +201,7 @@ def overlaps(members: Mapping[str, NDArray[np.bool_]]) -> pd.DataFrame:
 
 
 def combine(members: Mapping[str, NDArray[np.bool_]], definitions: Mapping[str, str]) -> Members:
-    """Add ROIs composed of others, in order, so that a definition may use those before it.
+    """Add ROIs that are composed of others; a definition may use those before it.
 
     Parameters
     ----------
@@ -180,8 +209,8 @@ def combine(members: Mapping[str, NDArray[np.bool_]], definitions: Mapping[str, 
         ROI name to (n_voxels,) booleans.
     definitions : mapping
         New ROI name to an expression of names, ``+`` or ``|`` (union), ``&`` (intersection),
-        ``-`` (without) and parentheses. All operators bind alike, from left to right, as in
-        bdpy's selections. A definition of a name that exists replaces it.
+        ``-`` (difference) and parentheses. All operators have the same precedence, from left to
+        right, as in bdpy. A new definition replaces an existing ROI of that name.
 
     Returns
     -------
@@ -191,7 +220,7 @@ def combine(members: Mapping[str, NDArray[np.bool_]], definitions: Mapping[str, 
     Raises
     ------
     InputError
-        If an expression names an unknown ROI or cannot be read, or its ROI is empty.
+        If an expression cannot be read or has an unknown name, or the ROI is empty.
 
     Examples
     --------
@@ -213,7 +242,7 @@ def combine(members: Mapping[str, NDArray[np.bool_]], definitions: Mapping[str, 
 
 
 def _member(members: Members, where: str, token: str, rest: list[str]) -> NDArray[np.bool_]:
-    """The voxels of a ROI by its name."""
+    """Voxels of an ROI by its name."""
     if token not in members:
         raise InputError(f"{where}: found {token!r}, expected one of {', '.join(members)} or '('")
     return members[token]

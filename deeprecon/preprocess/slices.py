@@ -1,4 +1,4 @@
-"""Correction of slice times: all slices of a volume as if acquired at its middle."""
+"""Slice-time correction: all slices as if they were acquired in the middle of their volume."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,30 +12,30 @@ def correct_slice_times(
 ) -> NDArray[np.float32]:
     """Interpolate each slice in time, by cubic splines, to the middle of its volume.
 
-    The middle (TR / 2, as in fMRIPrep) moves values by half a TR at most, and leaves the volumes
-    where uncorrected ones are: on average over slices, at the middle.
+    The middle (TR / 2, as in fMRIPrep) shifts values by at most half a TR. It is also
+    the mean acquisition time of the slices of an uncorrected volume.
 
     Parameters
     ----------
     run : (x, y, z, n_volumes) float32 array
-        Changed in place, slice by slice, so that no second run is in memory.
+        Changed in place, slice by slice, to avoid a second copy of the run in memory.
     slice_times : (n_slices,) array
         Acquisition time of each slice from the start of its volume, s.
     tr : float
-        s.
+        Repetition time, s.
     axis : int
-        Of the slices.
+        Slice axis.
 
     Returns
     -------
     the same array
-        At the ends of the run, where the middle lies before the first or after the last
-        acquisition of a slice, the nearest acquisition.
+        If the middle of the first or last volume lies outside the acquisitions of a slice, the
+        slice keeps the nearest one.
 
     Raises
     ------
     InputError
-        If there is not one time for each slice, times lie outside the volume, or the run has less
+        If times and slices differ in number, times lie outside the volume, or the run has fewer
         than four volumes.
     """
     slice_times = np.asarray(slice_times, np.float64)

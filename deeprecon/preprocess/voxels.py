@@ -1,4 +1,4 @@
-"""Voxel time series at the positions of the ROI voxels, with one interpolation of the data."""
+"""Time series at the positions of the ROI voxels, with a single interpolation of the data."""
 
 from collections.abc import Iterable
 
@@ -16,20 +16,20 @@ def voxel_time_series(
     motion: NDArray[np.float64],
     xyz: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """Read a run at positions of the motion reference.
+    """Read a run at positions given in the motion reference.
 
-    A position goes from the reference to each volume and to its voxels; the volume is interpolated
-    there once, by cubic splines. Positions in T1w space come through the coregistration first:
-    ``apply_affine(t1w_to_reference, xyz_t1w)``. One volume is in memory at a time.
+    Each position is transformed from the reference to the voxel coordinates of each volume, and the
+    volume is interpolated there by cubic splines. Positions in T1w space need the coregistration
+    first: ``apply_affine(t1w_to_reference, xyz_t1w)``. One volume is in memory at a time.
 
     Parameters
     ----------
     volumes : iterable of (x, y, z) arrays
-        As acquired, see `realign.read_volumes`.
+        Volumes as acquired, see `data.images.read_volumes`.
     affine : (4, 4) array
         Voxel to world (mm) matrix of the volumes.
     motion : (n_volumes, 4, 4) array
-        Reference world to the world of each volume, see `motion.run_motion`.
+        Reference world to world coordinates of each volume, see `motion.run_motion`.
     xyz : (n_positions, 3) array
         World coordinates of the reference, mm.
 
@@ -41,7 +41,7 @@ def voxel_time_series(
     Raises
     ------
     InputError
-        If there are more or fewer matrices than volumes.
+        If matrices and volumes differ in number.
     """
     to_voxels = np.linalg.inv(np.asarray(affine, np.float64))
     series = np.empty((len(motion), len(xyz)), np.float32)

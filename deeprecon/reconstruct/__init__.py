@@ -1,1 +1,1 @@
-"""From features to images: `invert.reconstruct` puts all parts together."""
+"""From features to images; `invert.reconstruct` is the entry point."""

@@ -1,9 +1,12 @@
-"""A program of the user's as prior, such as a diffusion model: features in, pictures out, by files.
+"""A user's program as prior, such as a diffusion model: it reads features and writes images.
 
-The program is run once a stimulus set. In its command line `{features}` becomes a folder with a
-file `<layer>.h5` for each layer (the layout of `features.store`: `features` (n, *unit_shape) and
-`stimulus_id`), contrast already given back; `{images}` a folder into which it writes
-`<stimulus_id>.png`, RGB, of the study's size; `{seed}` the seed; `{size}` the side in pixels.
+The program runs once for each stimulus set. Its command line may contain
+
+{features} : folder with a file `<layer>.h5` for each layer, in the layout of `features.store`:
+    `features` (n, *unit_shape), already scaled, and `stimulus_id`
+{images} : folder into which it writes `<stimulus_id>.png`, RGB, of the study's size
+{seed} : the seed
+{size} : side of the images, pixels
 """
 
 import logging
@@ -22,14 +25,12 @@ from deeprecon.errors import InputError
 from deeprecon.features.networks import Network
 from deeprecon.features.statistics import LayerStatistics
 from deeprecon.features.store import write_features
-from deeprecon.reconstruct.invert import Reconstruction
 from deeprecon.reconstruct.objective import FeatureLoss
-from deeprecon.reconstruct.presets import Settings
+from deeprecon.reconstruct.result import Array, Reconstruction
 from deeprecon.reconstruct.scaling import scaled
+from deeprecon.reconstruct.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
-
-Array = NDArray[np.float32]
 
 
 def reconstruct_by_command(
@@ -37,29 +38,29 @@ def reconstruct_by_command(
     network: Network,
     size: int,
     statistics: Mapping[str, LayerStatistics],
-    settings: Settings,
+    settings: SearchSettings,
     *,
     stimulus_id: Sequence[str],
     decoded: bool = True,
     seed: int = 0,
 ) -> Reconstruction:
-    """Let a program find the images.
+    """Reconstruct images with a user's program.
 
     Parameters
     ----------
-    targets, network, size, statistics, decoded, seed : as for `invert.reconstruct`
-    settings : with `command`
-    stimulus_id : n names, of the pictures that the program writes
+    targets, network, size, statistics, decoded, seed : see `invert.reconstruct`
+    settings : SearchSettings with a `command`
+    stimulus_id : n names of the images that the program writes
 
     Returns
     -------
     Reconstruction
-        Its loss is that of the finished images alone, as `losses.relative`.
+        The loss is `losses.relative` of the finished images; there are no snapshots.
 
     Raises
     ------
     InputError
-        If the program fails, or a picture is missing or has another size.
+        If the program fails, or if an image is missing or has the wrong size.
     """
     if decoded:
         targets = {
@@ -67,13 +68,13 @@ def reconstruct_by_command(
             for layer, y in targets.items()
         }
     with tempfile.TemporaryDirectory() as folder:
-        features, pictures = Path(folder, "features"), Path(folder, "images")
+        features, written = Path(folder, "features"), Path(folder, "images")
         features.mkdir()
-        pictures.mkdir()
+        written.mkdir()
         for layer, y in targets.items():
             write_features(features / f"{layer}.h5", y, stimulus_id, {"layer": layer})
-        _run(settings.command, features=features, images=pictures, seed=seed, size=size)
-        images = np.stack([_picture(pictures / f"{name}.png", size) for name in stimulus_id])
+        _run(settings.command, features=features, images=written, seed=seed, size=size)
+        images = np.stack([_read_image(written / f"{name}.png", size) for name in stimulus_id])
     loss = _distance(targets, network, statistics, images)
     nothing = np.zeros((0, 0, size, size, 3), np.uint8)
     return Reconstruction(
@@ -82,19 +83,19 @@ def reconstruct_by_command(
         loss=np.mean(list(loss.values()), axis=0, keepdims=True),
         layer_loss=loss,
         start=np.zeros(len(images), np.int64),
-        strip=nothing,
-        strip_evaluation=np.zeros(0, np.int64),
-        strip_rows=np.zeros(0, np.int64),
+        snapshots=nothing,
+        snapshot_evaluation=np.zeros(0, np.int64),
+        snapshot_rows=np.zeros(0, np.int64),
     )
 
 
-def _run(command: str, **places: object) -> None:
-    """Run the program; what it prints goes to the log."""
+def _run(command: str, **values: object) -> None:
+    """Run the program and log what it prints."""
     try:
-        words = [word.format(**places) for word in shlex.split(command)]
+        words = [word.format(**values) for word in shlex.split(command)]
     except (KeyError, IndexError, ValueError) as error:
-        known = ", ".join(f"{{{name}}}" for name in places)
-        raise InputError(f"command {command!r}: {error!r}; it may have {known}") from None
+        known = ", ".join(f"{{{name}}}" for name in values)
+        raise InputError(f"command {command!r}: {error!r}; it may contain {known}") from None
     logger.info("running %s", shlex.join(words))
     try:
         done = subprocess.run(words, text=True, capture_output=True, check=False)
@@ -108,15 +109,15 @@ def _run(command: str, **places: object) -> None:
         raise InputError(f"command {words[0]!r} ended with exit code {done.returncode}: {last}")
 
 
-def _picture(path: Path, size: int) -> NDArray[np.uint8]:
-    """A picture that the program wrote, (size, size, 3)."""
+def _read_image(path: Path, size: int) -> NDArray[np.uint8]:
+    """Read an image that the program wrote, (size, size, 3)."""
     try:
         with Image.open(path) as image:
             found = np.asarray(image.convert("RGB"))
     except FileNotFoundError:
         raise InputError(f"the command wrote no {path.name} into {{images}}") from None
     except (UnidentifiedImageError, OSError) as error:
-        raise InputError(f"the command's {path.name} is no readable picture ({error})") from None
+        raise InputError(f"the command's {path.name} is not a readable image ({error})") from None
     if found.shape != (size, size, 3):
         shape = f"{found.shape[1]} x {found.shape[0]}"
         raise InputError(f"the command's {path.name} has {shape} pixels, expected {size} x {size}")
@@ -129,7 +130,7 @@ def _distance(
     statistics: Mapping[str, LayerStatistics],
     images: NDArray[np.uint8],
 ) -> dict[str, Array]:
-    """Relative squared distance of the images' features, layer -> (n,)."""
+    """Layer -> relative squared distance (n,) between the images' features and the targets."""
     tensors = {layer: torch.as_tensor(y) for layer, y in targets.items()}
     centres = {layer: torch.as_tensor(statistics[layer].mean) for layer in targets}
     with torch.no_grad():

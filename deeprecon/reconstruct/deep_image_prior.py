@@ -1,7 +1,8 @@
 """Images as the outputs of untrained convolutional networks (Ulyanov, Vedaldi & Lempitsky 2018).
 
-A network's weights are the parameters, one network for each image. Its structure alone favours
-natural images: smooth parts and edges come before noise. Nothing is downloaded or trained before.
+The parameters are the weights of a network, one network for each image. Its architecture alone
+favours natural images: smooth regions and edges are fitted before noise. Nothing is downloaded or
+trained beforehand.
 """
 
 import math
@@ -12,17 +13,28 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from deeprecon.errors import InputError
+from deeprecon.features.networks import Network
+from deeprecon.reconstruct.priors import Weights
+from deeprecon.reconstruct.settings import SearchSettings
 
-_CHANNELS = (48, 48, 32, 32, 16, 16)  # of the stages, from the coarsest
+_CHANNELS = (48, 48, 32, 32, 16, 16)  # channels of the stages, from the coarsest
 _NOISE = 16  # channels of the input
-_SEED = 0  # of the input, which all images share
+_SEED = 0  # seed of the input, which all images share
+
+
+def deep_image(
+    *, size: int, network: Network, settings: SearchSettings, weights: Weights = None
+) -> "DeepImagePrior":
+    """Images as the outputs of untrained networks."""
+    return DeepImagePrior(size)
 
 
 class DeepImagePrior(nn.Module):
-    """A decoder whose weights are the parameters: noise of a few pixels, stages that double it.
+    """A decoder from a few pixels of fixed noise to an image; its weights are the parameters.
 
-    A stage is: double the side (bilinear), convolve 3 x 3, normalise each channel, scale and shift
-    it, leaky ReLU. All images are computed at once, as groups of one convolution.
+    Each stage doubles the side (bilinear), convolves 3 x 3, normalises, scales and shifts each
+    channel, and applies a leaky ReLU. All images are computed at once, as groups of one
+    convolution.
 
     Parameters
     ----------
@@ -31,7 +43,7 @@ class DeepImagePrior(nn.Module):
     Raises
     ------
     InputError
-        If the size is another.
+        If the size is not such a multiple.
     """
 
     noise: Tensor
@@ -44,7 +56,7 @@ class DeepImagePrior(nn.Module):
                 f"prior deep_image: image size {size}, expected a multiple of 16, at least 32"
             )
         self.size = size
-        # As coarse as the size can be halved, but of no fewer than 4 pixels.
+        # The side is halved as often as possible while it has at least 4 pixels.
         halvings = (k for k in range(len(_CHANNELS)) if size % 2**k == 0 and size >> k >= 4)
         n_doubled = max(halvings)
         first = size >> n_doubled
@@ -59,7 +71,7 @@ class DeepImagePrior(nn.Module):
         self.n_parameters = sum(math.prod(shape) for shape in self.shapes)
 
     def start(self, n: int, generator: torch.Generator) -> Tensor:
-        """Random weights (n, n_parameters): He's initialisation; scale 1, shift 0."""
+        """Random weights (n, n_parameters): He initialisation, scales 1, shifts 0."""
         rows = []
         for shape in self.shapes:
             if len(shape) == 4:
@@ -68,13 +80,13 @@ class DeepImagePrior(nn.Module):
             else:
                 rows.append(torch.zeros(n, *shape))
         weights = torch.cat(rows, dim=1)
-        for k, part in enumerate(self._places()):
+        for k, part in enumerate(self._slices()):
             if k % 3 == 1 and k < len(self.shapes) - 2:  # the scales
                 weights[:, part] = 1.0
         return weights
 
-    def _places(self) -> list[slice]:
-        """Where in a row of parameters each array is."""
+    def _slices(self) -> list[slice]:
+        """Slice of each array in a row of parameters."""
         ends = torch.tensor([math.prod(shape) for shape in self.shapes]).cumsum(0).tolist()
         return [slice(a, b) for a, b in pairwise([0, *ends])]
 
@@ -82,8 +94,8 @@ class DeepImagePrior(nn.Module):
         """Images (n, 3, size, size), RGB, 0-255."""
         n = len(parameters)
         arrays = [
-            parameters[:, place].reshape(n * shape[0], *shape[1:])
-            for place, shape in zip(self._places(), self.shapes, strict=True)
+            parameters[:, part].reshape(n * shape[0], *shape[1:])
+            for part, shape in zip(self._slices(), self.shapes, strict=True)
         ]
         x = self.noise.to(parameters.dtype).repeat(1, n, 1, 1)  # (1, n * channels, h, w)
         for k, side in enumerate(self.sides):

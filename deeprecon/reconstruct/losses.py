@@ -1,64 +1,70 @@
-"""Distances between the features of an image and their targets, layer by layer.
+"""Losses: distances between the features of images and their targets in a layer.
 
-Each function takes features (n, *unit_shape) of one layer as found and as wanted, and gives one
-value an image, (n,).
+A loss is a function `loss(target, centre, layer)` that returns a `Distance`:
+
+target : (n, *unit_shape) tensor, the features to match in one layer
+centre : (*unit_shape) tensor, the mean features of the training images
+layer : name of the layer
+
+It is called once for each layer and batch of images, so that terms that depend only on the targets
+are computed once. `registry.LOSSES` lists the losses; a study can also name its own.
 """
 
 import csv
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
 
 import torch
 from torch import Tensor
 
+from deeprecon import package_data
+
 Distance = Callable[[Tensor], Tensor]
-"""Features found (n, *unit_shape) -> (n,), the targets being known."""
-
-
-FROM_THE_MEAN = ("relative", "correlation")
-"""Losses that compare with the training mean, from which a target must differ."""
+"""Features (n, *unit_shape) of images -> distance (n,) of each from its target."""
 
 
 def _total(values: Tensor) -> Tensor:
-    """Sum over units, (n,); without flattening, which would copy what lies channels last."""
+    """Sum over units, (n,); flattening first would copy features stored channels last."""
     return values.sum(dim=tuple(range(1, values.ndim)))
 
 
 def squared(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
-    """`|found - target|^2`, summed over units: Shen et al. 2019."""
+    """`|found - target|^2`, summed over units (Shen et al. 2019)."""
     return lambda found: _total((found - target).square())
 
 
 def relative(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
     """`|found - target|^2 / |target - centre|^2`.
 
-    With the training mean as centre, layers count by what varies between images and not by their
-    mean activity, and the mean features would score 1.
+    The weight of a layer then depends on the variation between images, not on its mean activity.
+    The loss of the mean features is 1.
     """
     power = _total((target - centre).square())
     return lambda found: _total((found - target).square()) / power
 
 
 def correlation(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
-    """1 - Pearson correlation over units, both less the training mean; free of scale."""
+    """1 - Pearson correlation over units, after subtracting the training mean.
+
+    It does not depend on the scale of the features.
+    """
     wanted = _unit(target - centre)
     return lambda found: 1 - _total(_unit(found - centre) * wanted)
 
 
 def _unit(features: Tensor) -> Tensor:
-    """Features (n, *unit_shape) less their mean over units, as vectors of length 1."""
+    """Features (n, *unit_shape) minus their mean over units, scaled to length 1."""
     axes = tuple(range(1, features.ndim))
     rest = features - features.mean(axes, keepdim=True)
     return rest / rest.square().sum(axes, keepdim=True).sqrt().clamp_min(1e-20)
 
 
 def dists(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
-    """`4 D + |found - target|^2 / |target|^2`, D like the DISTS measure of Ding et al. 2020.
+    """`4 D + |found - target|^2 / |target|^2`, where D resembles DISTS (Ding et al. 2020).
 
-    `D = -mean_c(a s1 + b s2) / (a + b)`: s1 compares the means of a channel, s2 its covariance with
-    the target; a and b are of each layer. KamitaniLab/spurious_reconstruction, `dist_loss.py`,
-    whose a and b are of VGG19's layers; other layers get 1 and 1.
+    `D = -mean_c(a s1 + b s2) / (a + b)` averages over channels: s1 compares a channel's mean with
+    the target's, s2 is their normalised covariance. The weights a and b of VGG19's layers are those
+    of `dist_loss.py` in KamitaniLab/spurious_reconstruction; for other layers both are 1.
     """
     a, b = _dists_weights().get(layer, (1.0, 1.0))
     axes = tuple(range(2, target.ndim)) or (1,)
@@ -81,19 +87,10 @@ def dists(target: Tensor, centre: Tensor | float, layer: str) -> Distance:
 
 @cache
 def _dists_weights() -> dict[str, tuple[float, float]]:
-    """Layer of VGG19 -> a, b of `dists`."""
-    table = files("deeprecon.reconstruct").joinpath("dists_vgg19.tsv")
-    with table.open(encoding="utf-8") as lines:
+    """Layer of VGG19 -> weights a, b of `dists`."""
+    with package_data.path("reconstruct/dists_vgg19.tsv").open(encoding="utf-8") as lines:
         rows = csv.DictReader(lines, delimiter="\t")
         return {row["layer"]: (float(row["a"]), float(row["b"])) for row in rows}
-
-
-LOSSES: dict[str, Callable[[Tensor, Tensor | float, str], Distance]] = {
-    "squared": squared,
-    "relative": relative,
-    "correlation": correlation,
-    "dists": dists,
-}
 
 
 def total_variation(images: Tensor) -> Tensor:
@@ -104,7 +101,7 @@ def total_variation(images: Tensor) -> Tensor:
 
 
 def norm_weights(targets: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`1 / |y_l|^2` of each layer and image, divided by their sum over layers: Shen et al. 2019."""
+    """Layer -> weight (n,): `1 / |y_l|^2`, normalised to sum to 1 (Shen et al. 2019)."""
     inverse = {layer: 1 / _total(y.square()) for layer, y in targets.items()}
     total = torch.stack(list(inverse.values())).sum(0)
     return {layer: value / total for layer, value in inverse.items()}

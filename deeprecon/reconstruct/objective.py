@@ -1,38 +1,68 @@
-"""What a reconstruction minimises: the distance between its features and the decoded ones."""
+"""The objective of a reconstruction: distance between its features and the targets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from deeprecon.errors import InputError
 from deeprecon.features.networks import Network
-from deeprecon.reconstruct.losses import LOSSES, norm_weights
+from deeprecon.reconstruct.losses import norm_weights
+from deeprecon.reconstruct.registry import LOSSES, Loss
+from deeprecon.registry import find
+
+MINIMUM_ACCURACY = 0.05  # so that no layer is left out
+
+
+def accuracy_weights(
+    layers: Sequence[str], tables: Sequence[str] | None, accuracy_of: Callable[[str, str], float]
+) -> dict[str, float] | None:
+    """Layer weights: decoding accuracy, averaged over subjects and then squared.
+
+    Parameters
+    ----------
+    layers : names of layers
+    tables : file of each subject; if there are none, the result is None
+    accuracy_of : (table, layer) -> cross-validated accuracy
+
+    Examples
+    --------
+    >>> accuracy_weights(["conv", "fc"], ["a.tsv"], lambda table, layer: len(layer) / 8 - 0.25)
+    {'conv': 0.0625, 'fc': 0.0025000000000000005}
+    """
+    if not tables:
+        return None
+    means = {
+        layer: sum(accuracy_of(table, layer) for table in tables) / len(tables) for layer in layers
+    }
+    return {layer: max(mean, MINIMUM_ACCURACY) ** 2 for layer, mean in means.items()}
 
 
 def refuse_means(targets: Mapping[str, Tensor], centres: Mapping[str, Tensor]) -> None:
     """Raise InputError if a target (n, *unit_shape) equals the training mean (*unit_shape)."""
     for layer, y in targets.items():
         if not bool((y != centres[layer]).flatten(1).any(1).all()):
-            raise InputError(f"layer {layer}: a target equals the mean: nothing to match")
+            raise InputError(
+                f"layer {layer}: a target equals the mean of the training images, from which the "
+                "loss measures differences"
+            )
 
 
 class FeatureLoss:
-    """Weighted sum over layers of a distance of features, one value an image.
+    """Weighted sum over layers of a distance between features, one value per image.
 
     Parameters
     ----------
     network : Network
     targets : layer -> (n, *unit_shape)
-    centres : layer -> (*unit_shape), the training mean; what it is for depends on the loss
-    loss : a name in `losses.LOSSES`
-    weights : layer -> how much it counts, which is divided by the sum; "norm": `norm_weights`;
-        by default all the same
+    centres : layer -> (*unit_shape), the training mean; its use depends on the loss
+    loss : name in `registry.LOSSES`, or `module:function` for a user's own
+    weights : layer -> weight, normalised to sum to 1; "norm": `losses.norm_weights`; None: equal
 
     Raises
     ------
     InputError
-        If targets are not finite, or not of the shape of the mean.
+        If targets are not finite or do not have the shape of the mean.
     """
 
     def __init__(
@@ -43,7 +73,7 @@ class FeatureLoss:
         loss: str = "relative",
         weights: Mapping[str, float] | str | None = None,
     ) -> None:
-        self.network = network
+        self.network, self.loss = network, loss
         self.shapes = {layer: y.shape for layer, y in targets.items()}
         for layer, y in targets.items():
             if y.shape[1:] != centres[layer].shape:
@@ -51,9 +81,8 @@ class FeatureLoss:
                 raise InputError(f"layer {layer}: targets have unit shape {shapes}")
             if not bool(torch.isfinite(y).all()):
                 raise InputError(f"layer {layer}: targets are not finite")
-        self.distances = {
-            layer: LOSSES[loss](y, centres[layer], layer) for layer, y in targets.items()
-        }
+        make = find(LOSSES, loss, Loss, "loss").load()
+        self.distances = {layer: make(y, centres[layer], layer) for layer, y in targets.items()}
         if isinstance(weights, str):
             self.weights: Mapping[str, Tensor | float] = norm_weights(dict(targets))
         else:
@@ -62,13 +91,22 @@ class FeatureLoss:
             self.weights = {layer: given[layer] / total for layer in targets}
 
     def of_layers(self, images: Tensor) -> dict[str, Tensor]:
-        """Distance in each layer, (n,); images (n, 3, size, size), RGB 0-255."""
-        found = self.network.features(images, list(self.distances))
+        """Distance in each layer, (n,), of images (n, 3, size, size), RGB 0-255."""
+        features = self.network.features(images, list(self.distances))
         for layer, shape in self.shapes.items():
-            if found[layer].shape != shape:
-                shapes = f"{tuple(shape[1:])}, the network gives {tuple(found[layer].shape[1:])}"
+            if features[layer].shape != shape:
+                shapes = f"{tuple(shape[1:])}, the network gives {tuple(features[layer].shape[1:])}"
                 raise InputError(f"layer {layer}: targets have unit shape {shapes}")
-        return {layer: f(found[layer].float()) for layer, f in self.distances.items()}
+        found = {
+            layer: distance(features[layer].float()) for layer, distance in self.distances.items()
+        }
+        for layer, values in found.items():
+            if values.shape != (len(images),):
+                raise InputError(
+                    f"loss {self.loss}: values of shape {tuple(values.shape)} in layer {layer}, "
+                    f"expected one for each of {len(images)} images"
+                )
+        return found
 
     def __call__(self, images: Tensor) -> Tensor:
         """Loss of each image, (n,)."""

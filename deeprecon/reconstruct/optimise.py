@@ -1,58 +1,67 @@
 """Optimisers over a batch of independent problems, one per image.
 
-Each is an object that is stepped: one evaluation of the objective serves all problems. Its tensors
-are all that it knows, so that a search can be stopped, saved and taken up again to the same bit.
-`lbfgsb.LBFGSB` is another of them.
+One step evaluates the objective once for all problems. An optimiser's whole state is in its
+tensors, so that a search can be stopped, saved and resumed with bit-identical results.
+
+`latent_descent` and `adamw` make the optimisers of this module from a study's settings.
+`registry.OPTIMISERS` lists all such functions. They take
+
+start : (n, d) initial parameters
+settings : SearchSettings
+bounds : (lower, upper), each broadcast to (n, d) or None
+seed : seed of everything random in the search
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from deeprecon.reconstruct.presets import Range
+from deeprecon.reconstruct.settings import Range, SearchSettings
+
+Bound = Tensor | float | None
 
 Objective = Callable[[Tensor], Tensor]
-"""(n, d) parameters -> (n,) losses; row i depends on parameters of row i only."""
+"""(n, d) parameters -> (n,) losses; loss i depends on row i of the parameters only."""
 
 
 class Optimiser(Protocol):
-    """What all optimisers have.
+    """Interface of all optimisers.
 
     Attributes
     ----------
-    best : (n, d) what the search has come to
-    n_iterations : it ends after so many
+    n_iterations : maximum number of iterations
     """
 
     n_iterations: int
 
     @property
     def best(self) -> Tensor:
-        """(n, d) what the search has come to."""
+        """The parameters that the search has reached, (n, d)."""
         ...
 
     @property
     def iteration(self) -> int:
-        """How many iterations the slowest problem has done."""
+        """Minimum number of iterations over the problems."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Whether all problems have come to an end."""
+        """Whether all problems have ended."""
         ...
 
     def step(self, objective: Objective) -> Tensor:
-        """Evaluate once, move on; losses (n,) of what the search had come to."""
+        """Do one step with one evaluation; return the losses (n,) of `best` before it."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on."""
+        """Return everything needed to resume."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Resume from a saved state."""
         ...
 
 
@@ -65,7 +74,7 @@ def evaluate(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Counted:
-    """Common to optimisers whose problems all do one iteration a step."""
+    """Base of optimisers in which every problem does one iteration per step."""
 
     def __init__(self, n_iterations: int) -> None:
         self.n_iterations, self.iteration = n_iterations, 0
@@ -75,7 +84,7 @@ class _Counted:
         return self.iteration >= self.n_iterations
 
     def _now(self, values: Range) -> float:
-        """A value that goes linearly from the first to (nearly) the last iteration."""
+        """The current value of a range: linear from the first to (nearly) the last iteration."""
         return values[0] + self.iteration * (values[1] - values[0]) / self.n_iterations
 
     def state_dict(self) -> dict[str, Any]:
@@ -86,23 +95,23 @@ class _Counted:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Resume from a saved state."""
         vars(self).update(state)
 
 
 class LatentDescent(_Counted):
-    """Gradient descent with momentum and decay between bounds: `icnn_dgn_gd` of Shen et al. 2019.
+    """Gradient descent with momentum, decay and bounds: `icnn_dgn_gd` of Shen et al. 2019.
 
-    For the latents of a generator. Each iteration: `g = gradient / mean |gradient|`,
-    `d = momentum d + g`, `x = (1 - decay) (x - rate d)`, then x is clipped to its bounds. What the
-    search comes to is the last point that was evaluated, as in the original.
+    Meant for the latents of a generator. Each iteration computes `g = gradient / mean |gradient|`,
+    `d = momentum d + g` and `x = (1 - decay) (x - rate d)`, then clips x to its bounds. The result
+    is the last point that was evaluated, as in the original.
 
     Parameters
     ----------
     start : (n, d)
-    n_iterations : int
-    learning_rate, momentum, decay : at the first and (nearly) the last iteration
-    lower, upper : bounds, broadcast to (n, d); None: none
+    n_iterations : number of iterations
+    learning_rate, momentum, decay : values at the first and (nearly) the last iteration
+    lower, upper : bounds, broadcast to (n, d), or None
     """
 
     def __init__(
@@ -112,8 +121,8 @@ class LatentDescent(_Counted):
         learning_rate: Range = (2.0, 1e-10),
         momentum: Range = (0.9, 0.9),
         decay: Range = (0.01, 0.01),
-        lower: Tensor | float | None = None,
-        upper: Tensor | float | None = None,
+        lower: Bound = None,
+        upper: Bound = None,
     ) -> None:
         super().__init__(n_iterations)
         self.x = start.clone()
@@ -123,7 +132,7 @@ class LatentDescent(_Counted):
         self.bounds = lower, upper
 
     def step(self, objective: Objective) -> Tensor:
-        """One iteration; losses (n,) before it."""
+        """Do one iteration; return the losses (n,) before it."""
         rate, momentum, decay = map(self._now, self.rates)
         self.best = self.x
         losses, gradient = evaluate(objective, self.x)
@@ -133,65 +142,82 @@ class LatentDescent(_Counted):
         return losses
 
 
-class AdamW(_Counted):
-    """`torch.optim.AdamW` with latents clipped before each evaluation: Shirakawa et al. 2024.
+class TorchOptimiser(_Counted):
+    """An optimiser of `torch.optim`, clipping the parameters before each evaluation.
 
     Parameters
     ----------
     start : (n, d)
-    n_iterations, learning_rate : as `torch.optim.AdamW` has them
-    weight_decay : in units of the learning rate
-    lower, upper : bounds, broadcast to (n, d); None: none
+    n_iterations : int
+    make : makes the optimiser of a list of tensors, such as `torch.optim.AdamW`; one that treats
+        each element by itself keeps the images independent
+    lower, upper : bounds, broadcast to (n, d), or None
     """
 
     def __init__(
         self,
         start: Tensor,
         n_iterations: int,
-        learning_rate: float = 0.1,
-        weight_decay: float = 0.01,
-        lower: Tensor | float | None = None,
-        upper: Tensor | float | None = None,
+        make: Callable[[list[Tensor]], torch.optim.Optimizer],
+        lower: Bound = None,
+        upper: Bound = None,
     ) -> None:
         super().__init__(n_iterations)
         self.bounds = lower, upper
         self.x = start.clone().requires_grad_(True)
-        self.adam = torch.optim.AdamW([self.x], lr=learning_rate, weight_decay=weight_decay)
+        self.optimiser = make([self.x])
 
     @property
     def best(self) -> Tensor:
-        """(n, d) what the search has come to."""
+        """The parameters that the search has reached, (n, d)."""
         return clipped(self.x.detach(), *self.bounds)
 
     def step(self, objective: Objective) -> Tensor:
-        """One iteration; losses (n,) before it."""
+        """Do one iteration; return the losses (n,) before it."""
         self.x.data = clipped(self.x.data, *self.bounds)
         losses, self.x.grad = evaluate(objective, self.x)
-        self.adam.step()
+        self.optimiser.step()
         self.iteration += 1
         return losses
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on."""
+        """Return everything needed to resume."""
         return {
             "x": self.x.detach(),
-            "adam": self.adam.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
             "iteration": self.iteration,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Resume from a saved state."""
         self.x.data, self.iteration = state["x"], state["iteration"]
-        self.adam.load_state_dict(state["adam"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def latent_descent(
+    start: Tensor, settings: SearchSettings, bounds: tuple[Bound, Bound], seed: int
+) -> LatentDescent:
+    """Gradient descent with the settings of a study."""
+    rates = settings.learning_rate, settings.momentum, settings.decay
+    return LatentDescent(start, settings.n_iterations, *rates, *bounds)
+
+
+def adamw(
+    start: Tensor, settings: SearchSettings, bounds: tuple[Bound, Bound], seed: int
+) -> TorchOptimiser:
+    """`torch.optim.AdamW` (Shirakawa et al. 2024) with the settings of a study."""
+    rate, decay = settings.learning_rate[0], settings.decay[0]
+    make = partial(torch.optim.AdamW, lr=rate, weight_decay=decay)
+    return TorchOptimiser(start, settings.n_iterations, make, *bounds)
 
 
 def normalised(gradient: Tensor) -> Tensor:
-    """Each row divided by the mean of its absolute values, where that is not zero."""
+    """Divide each row by its mean absolute value, unless that is zero."""
     size = gradient.abs().mean(1, keepdim=True)
     return gradient / torch.where(size > 0, size, 1.0)
 
 
-def clipped(x: Tensor, lower: Tensor | float | None, upper: Tensor | float | None) -> Tensor:
-    """Between bounds, of which there may be none."""
+def clipped(x: Tensor, lower: Bound, upper: Bound) -> Tensor:
+    """Clip to bounds; None stands for no bound."""
     x = x if lower is None else torch.maximum(x, torch.as_tensor(lower, dtype=x.dtype).to(x))
     return x if upper is None else torch.minimum(x, torch.as_tensor(upper, dtype=x.dtype).to(x))

@@ -1,119 +1,49 @@
-"""Settings of a reconstruction, and named sets of them: the published methods and ours.
-
-Importing this module is cheap: every start of the workflow checks a study's settings with it.
-"""
+"""Presets: named settings of a reconstruction, of the published methods and ours."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from deeprecon.errors import InputError
+from deeprecon.reconstruct.registry import (
+    LOSSES,
+    OPTIMISERS,
+    PRIORS,
+    SCALINGS,
+    Loss,
+    Optimiser,
+    Prior,
+)
+from deeprecon.reconstruct.settings import SearchSettings
+from deeprecon.registry import Choice, find, unknown
+from deeprecon.typed import changed
 
-Range = tuple[float, float]
-"""A value at the first and (nearly) at the last iteration; linear in between."""
+_2019 = SearchSettings(loss="squared", layer_weights="norm", scaling="sd", display="percentile")
 
-
-@dataclass(frozen=True)
-class Settings:
-    """How images are searched for.
-
-    Attributes
-    ----------
-    prior : what is searched: pixel | fourier | generator | deep_image; or command, a program of
-        the user's that finds the images itself
-    start : SD of the normal distribution that parameters start from (0: the mean image, or the
-        zero latent), or "noise": each pixel any of 0-255
-    optimiser : lbfgsb | latent_descent | image_descent | adamw
-    n_iterations : at most so many
-    loss : squared | relative | correlation | dists, see `losses`
-    layer_weights : norm (1 / |target|^2, as in 2019) | equal | accuracy (squared cross-validated
-        decoding accuracy)
-    scaling : what gives decoded features the contrast of true ones: sd | train_mean | centred |
-        none, see `scaling`
-    total_variation : weight of the mean absolute difference of neighbouring pixels (images 0-1)
-    display : how pixels become 0-255: clip | percentile (2nd to 98th percentile of the image to
-        0-255, as the published pictures)
-    n_starts : searches from different starts, of which each image keeps the one of least loss
-    spectral_decay : of the Fourier prior
-    fit : how a generator's larger image is shown to the network: crop its centre | resize
-    learning_rate, momentum, decay : of descent; of `adamw` the first learning rate and decay count
-    blur : SD of the Gaussian that smooths the image after each iteration, pixels; 0: none
-    jitter : largest random shift of an iteration, pixels
-    p_norm, tv_norm : weights of the p-norm (p = 3) and of the squared total variation
-    clip_extreme, clip_small_norm, clip_small_contribution : percentage of pixels that is clipped
-        every fourth iteration
-    command : the user's program, see `command`
-    """
-
-    prior: str = "fourier"
-    start: float | str = 0.0
-    optimiser: str = "lbfgsb"
-    n_iterations: int = 40
-    loss: str = "correlation"
-    layer_weights: str = "accuracy"
-    scaling: str = "centred"
-    total_variation: float = 0.0
-    display: str = "clip"
-    n_starts: int = 1
-    spectral_decay: float = 1.0
-    fit: str = "crop"
-    learning_rate: Range = (2.0, 1e-10)
-    momentum: Range = (0.9, 0.9)
-    decay: Range = (0.01, 0.01)
-    blur: Range = (0.0, 0.0)
-    jitter: int = 0
-    p_norm: float = 0.0
-    tv_norm: float = 0.0
-    clip_extreme: float = 0.0
-    clip_small_norm: float = 0.0
-    clip_small_contribution: float = 0.0
-    command: str = ""
-
-
-_2019 = Settings(loss="squared", layer_weights="norm", scaling="sd", display="percentile")
-
-PRESETS: dict[str, Settings] = {
+PRESETS: dict[str, SearchSettings] = {
     # Shen et al. 2019, natural images: KamitaniLab/DeepImageReconstruction script 1, icnn_dgn_gd.
-    "2019-dgn": replace(_2019, prior="generator", optimiser="latent_descent", n_iterations=200),
+    "2019-dgn": changed(_2019, prior="generator", optimiser="latent_descent", n_iterations=200),
     # Shen et al. 2019, without generator: scripts 2-7, icnn_lbfgs.
-    "2019-pixel": replace(_2019, prior="pixel", n_iterations=200),
+    "2019-pixel": changed(_2019, prior="pixel", n_iterations=200),
     # KamitaniLab/icnn, icnn_gd with its default options and weights.
-    "icnn-gd": replace(
+    "icnn-gd": changed(
         _2019, prior="pixel", optimiser="image_descent", n_iterations=200, start="noise",
         layer_weights="equal", decay=(0.2, 1e-10), blur=(2.0, 0.5),
     ),
     # Shirakawa et al. 2024 (arXiv 2405.10078), KamitaniLab/spurious_reconstruction, iCNN.
-    "2024": replace(
+    "2024": changed(
         _2019, prior="generator", optimiser="adamw", n_iterations=800, start=0.01, loss="dists",
         layer_weights="equal", scaling="train_mean", fit="resize", learning_rate=(0.1, 0.1),
         decay=(0.01, 0.01),
     ),
-    # Ours: what did best on held-out training images, see benchmarks/results/presets.md.
-    "deeprecon": Settings(),
+    # Ours: did best on held-out training images, see benchmarks/results/presets.md.
+    "deeprecon": SearchSettings(),
 }  # fmt: skip
 
 _ALWAYS = ("prior", "layer_weights", "scaling", "display")
-_SEARCH = ("start", "optimiser", "n_iterations", "loss", "total_variation", "n_starts")
-_OF_PRIOR: dict[str, tuple[str, ...]] = {
-    "pixel": _SEARCH,
-    "fourier": (*_SEARCH, "spectral_decay"),
-    "generator": (*_SEARCH, "fit"),
-    "deep_image": tuple(name for name in _SEARCH if name != "start"),
-    "command": ("command",),
-}
-_OF_OPTIMISER: dict[str, tuple[str, ...]] = {
-    "lbfgsb": (),
-    "latent_descent": ("learning_rate", "momentum", "decay"),
-    "image_descent": (
-        "learning_rate", "momentum", "decay", "blur", "jitter", "p_norm", "tv_norm",
-        "clip_extreme", "clip_small_norm", "clip_small_contribution",
-    ),
-    "adamw": ("learning_rate", "decay"),
-}  # fmt: skip
 
 
-def relevant(settings: Settings) -> dict[str, Any]:
-    """Those settings that a reconstruction depends on, given its prior and its optimiser.
+def relevant(settings: SearchSettings) -> dict[str, Any]:
+    """The settings that a reconstruction depends on, given its prior and its optimiser.
 
     Examples
     --------
@@ -122,33 +52,72 @@ def relevant(settings: Settings) -> dict[str, Any]:
     >>> "momentum" in relevant(PRESETS["2019-pixel"])
     False
     """
-    names = {*_ALWAYS, *_OF_PRIOR[settings.prior]}
-    if settings.prior != "command":
-        names.update(_OF_OPTIMISER[settings.optimiser])
-    return {name: value for name, value in asdict(settings).items() if name in names}
+    prior = settings.prior_choice
+    names = {*_ALWAYS, *prior.settings}
+    if prior.searches:
+        names.update(settings.optimiser_choice.settings)
+    return {name: value for name, value in settings.model_dump().items() if name in names}
 
 
-def settings_of(preset: str, changes: Mapping[str, Any]) -> Settings:
-    """A preset with some of its settings changed.
+def settings_of(preset: str, changes: Mapping[str, Any]) -> SearchSettings:
+    """Take a preset and change some of its settings.
 
     Raises
     ------
     InputError
-        If there is no such preset, or a change means nothing to the prior or the optimiser.
+        If the preset is unknown, or if a change is not allowed or has no effect with this prior
+        and optimiser.
     """
     if preset not in PRESETS:
-        raise InputError(f"unknown preset {preset!r}, expected one of {', '.join(PRESETS)}")
-    pairs: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()
-    }
-    settings = replace(PRESETS[preset], **pairs)
+        raise InputError(unknown("preset", preset, PRESETS))
+    settings = changed(PRESETS[preset], **changes)
     used = relevant(settings)
     for name in changes:
         if name not in used:
-            who = settings.prior if settings.prior == "command" else settings.optimiser
+            searches = settings.prior_choice.searches
+            who = settings.optimiser if searches else settings.prior
             raise InputError(f"{name}: prior {settings.prior!r} with {who!r} has no such setting")
-    if settings.optimiser == "image_descent" and settings.prior != "pixel":
-        raise InputError("optimiser 'image_descent' smooths and clips pixels: needs prior 'pixel'")
-    if settings.start == "noise" and settings.prior != "pixel":
-        raise InputError("start 'noise' is of pixels: needs prior 'pixel'")
     return settings
+
+
+def accepts_mean_features(settings: Mapping[str, Any]) -> bool:
+    """Whether the mean features of the training images can be reconstructed.
+
+    Parameters
+    ----------
+    settings : as returned by `relevant`
+
+    Examples
+    --------
+    >>> accepts_mean_features(relevant(PRESETS["2019-pixel"]))
+    True
+    >>> accepts_mean_features(relevant(PRESETS["deeprecon"]))  # measures differences from the mean
+    False
+    """
+    if not find(PRIORS, settings["prior"], Prior, "prior").searches:
+        return False
+    return find(LOSSES, settings["loss"], Loss, "loss").mean_features
+
+
+def functions_of(settings: Mapping[str, Any]) -> list[str]:
+    """Import paths of the registered or user's functions that a reconstruction runs.
+
+    Parameters
+    ----------
+    settings : as returned by `relevant`
+
+    Examples
+    --------
+    >>> functions_of(relevant(PRESETS["2019-pixel"]))[:2]
+    ['deeprecon.reconstruct.priors:pixel', 'deeprecon.reconstruct.scaling:match_sd']
+    """
+    chosen: list[Choice] = [
+        find(PRIORS, settings["prior"], Prior, "prior"),
+        find(SCALINGS, settings["scaling"], Choice, "scaling"),
+    ]
+    if "loss" in settings:
+        chosen += [
+            find(OPTIMISERS, settings["optimiser"], Optimiser, "optimiser"),
+            find(LOSSES, settings["loss"], Loss, "loss"),
+        ]
+    return [choice.function for choice in chosen]

@@ -1,52 +1,115 @@
-"""Priors: how an image is written in parameters, and so which images are reached first.
+"""Priors: parametrisations of an image, which determine what images a search reaches first.
 
-A prior turns a (n, d) tensor of parameters into (n, 3, size, size) images, RGB 0-255. The ones
-here need no weights; the others are in `generators` and `deep_image_prior`.
+A prior maps a (n, d) tensor of parameters to (n, 3, size, size) images, RGB 0-255. The functions
+`pixel` and `fourier` make the priors of this module from a study's settings; `registry.PRIORS`
+lists all such functions, and a user's own is given by `module:function`. They take the keyword
+arguments
+
+size : side of the images, pixels
+network : Network whose features are matched
+settings : SearchSettings
+weights : file of a generator's weights, or None
 """
 
 import math
+import os
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from deeprecon.errors import InputError
+from deeprecon.features.networks import Network
+from deeprecon.reconstruct.settings import SearchSettings
+from deeprecon.registry import is_import_path
+
+Weights = str | os.PathLike[str] | None
+
 
 class Prior(Protocol):
-    """What all priors have.
+    """Interface of all priors.
 
     Attributes
     ----------
-    n_parameters : d
-    lower, upper : (d,) or a number; bounds of the parameters, or None
+    n_parameters : number of parameters of an image, d
     """
 
     n_parameters: int
 
     @property
     def lower(self) -> Tensor | float | None:
-        """(d,), a number or None."""
+        """Lower bound of the parameters: (d,), a number, or None."""
         ...
 
     @property
     def upper(self) -> Tensor | float | None:
-        """(d,), a number or None."""
+        """Upper bound of the parameters: (d,), a number, or None."""
         ...
 
     def start(self, n: int, generator: torch.Generator) -> Tensor:
-        """Where a search begins, (n, d)."""
+        """Initial parameters, (n, d)."""
         ...
 
     def __call__(self, parameters: Tensor) -> Tensor:
-        """Images (n, 3, size, size), RGB 0-255 (not all priors keep to it)."""
+        """Images (n, 3, size, size), RGB 0-255; some priors can exceed that range."""
         ...
 
 
+def make_prior(
+    settings: SearchSettings, network: Network, size: int, weights: Weights = None
+) -> Prior:
+    """Make the prior that the settings name.
+
+    Raises
+    ------
+    InputError
+        If it needs weights and there are none, if the settings name a program, or if a user's own
+        prior does not give images.
+    """
+    entry = settings.prior_choice
+    if not entry.searches:
+        raise InputError(f"prior {settings.prior!r} has no parameters to search")
+    if entry.weights and not weights:
+        raise InputError(f"prior {settings.prior!r} needs the weights of a generator")
+    prior: Prior = entry.load()(size=size, network=network, settings=settings, weights=weights)
+    if is_import_path(settings.prior):
+        _check_images(prior, size, settings.prior)
+    return prior
+
+
+def _check_images(prior: Prior, size: int, name: str) -> None:
+    """Raise InputError unless a prior turns its initial parameters into images."""
+    with torch.no_grad():
+        parameters = prior.start(2, torch.Generator().manual_seed(0))
+        images = prior(parameters)
+    for what, found, wanted in (
+        ("start", parameters, (2, prior.n_parameters)),
+        ("images", images, (2, 3, size, size)),
+    ):
+        if found.shape != wanted:
+            raise InputError(f"prior {name}: {what} {tuple(found.shape)}, expected {wanted}")
+
+
+def pixel(
+    *, size: int, network: Network, settings: SearchSettings, weights: Weights = None
+) -> "PixelPrior":
+    """Every pixel is a parameter."""
+    return PixelPrior(size, network.mean_image, settings.start)
+
+
+def fourier(
+    *, size: int, network: Network, settings: SearchSettings, weights: Weights = None
+) -> "FourierPrior":
+    """Images in a Fourier basis."""
+    return FourierPrior(size, settings.spectral_decay, float(settings.start))
+
+
 def normal(n: int, d: int, sd: float, generator: torch.Generator) -> Tensor:
-    """Random starts (n, d) of some SD; zeros, if it is zero."""
+    """Draw initial parameters (n, d) from a normal distribution with an SD, which may be 0."""
     return torch.randn(n, d, generator=generator) * sd if sd else torch.zeros(n, d)
 
 
-# Opponent axes (rows: luminance, red-green, blue-yellow) as columns of RGB, orthonormal.
+# Orthonormal opponent axes; rows: luminance, red-green, blue-yellow; columns: RGB.
 _OPPONENT = torch.tensor(
     [
         [1 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(3)],
@@ -57,13 +120,13 @@ _OPPONENT = torch.tensor(
 
 
 class PixelPrior(nn.Module):
-    """Every pixel is a parameter, less the mean colour that the network subtracts.
+    """Every pixel is a parameter, relative to the mean colour that the network subtracts.
 
     Parameters
     ----------
     size : side of the images, pixels
     mean : (3,) RGB 0-255
-    start : SD of random starts around the mean image; "noise": each pixel any of 0-255
+    start : SD of random starts around the mean image; "noise": every pixel uniform in 0-255
     """
 
     mean: Tensor
@@ -80,28 +143,28 @@ class PixelPrior(nn.Module):
         self.register_buffer("upper", 255 - edge)
 
     def start(self, n: int, generator: torch.Generator) -> Tensor:
-        """Mean or random images, (n, n_parameters)."""
+        """The mean image or random ones, (n, n_parameters)."""
         if isinstance(self.how, str):
             pixels = torch.randint(256, (n, self.n_parameters), generator=generator)
             return pixels + self.lower.cpu()
         return normal(n, self.n_parameters, self.how, generator)
 
     def forward(self, parameters: Tensor) -> Tensor:
-        """Images (n, 3, size, size); 0-255 within the bounds."""
+        """Images (n, 3, size, size), RGB; 0-255 within the bounds."""
         return parameters.reshape(-1, 3, self.size, self.size) + self.mean
 
 
 class FourierPrior(nn.Module):
     """Opponent colours in a Fourier basis whose amplitudes fall off as in natural images.
 
-    Gradient steps then change large structures before fine ones, and luminance, red-green and
-    blue-yellow apart (Olah, Mordvintsev & Schubert 2017, Feature Visualization, Distill).
+    Gradient steps then change coarse structure before fine structure, and luminance, red-green and
+    blue-yellow independently (Olah, Mordvintsev & Schubert 2017, Feature Visualization, Distill).
 
     Parameters
     ----------
     size : side of the images, pixels
-    decay : amplitude at frequency f is f ** -decay; 1 is the average of natural images, 0 treats
-        all frequencies alike, as if every pixel were a parameter
+    decay : the amplitude at frequency f is f ** -decay; 1 is typical of natural images, 0 weights
+        all frequencies equally, as if every pixel were a parameter
     start_sd : SD of random starts; 0: mid-grey
     """
 
@@ -116,14 +179,14 @@ class FourierPrior(nn.Module):
         fx = torch.fft.rfftfreq(size)[None, :]
         frequency = torch.sqrt(fy**2 + fx**2).clamp_min(1 / size)
         amplitude = frequency**-decay
-        # Unit parameters give images of unit variance (before the logistic function).
+        # Parameters of unit variance give images of unit variance, before the logistic function.
         amplitude = amplitude / amplitude.square().mean().sqrt()
         self.register_buffer("amplitude", amplitude[..., None].expand(-1, -1, 2).clone())
         self.register_buffer("opponent", _OPPONENT)
         self.n_parameters = 3 * size * (size // 2 + 1) * 2
 
     def start(self, n: int, generator: torch.Generator) -> Tensor:
-        """Mid-grey images, or random ones around it: (n, n_parameters)."""
+        """Mid-grey images or random ones around them, (n, n_parameters)."""
         return normal(n, self.n_parameters, self.start_sd, generator)
 
     def forward(self, parameters: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
-"""Files of reconstructions: arrays with the loss history, and one picture for each image."""
+"""Files of reconstructions: an HDF5 file with arrays and histories, and a PNG for each image."""
 
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -15,13 +15,11 @@ from PIL import Image
 from deeprecon.atomic import replacing
 from deeprecon.errors import InputError
 from deeprecon.hdf5 import reading, strings, writing
-
-if TYPE_CHECKING:
-    from deeprecon.reconstruct.invert import Reconstruction
+from deeprecon.reconstruct.result import Reconstruction
 
 
 def digest(*parts: Any) -> str:
-    """Digest of texts, and of arrays in mappings: what a search depends on."""
+    """Digest of texts and of mappings of arrays, to identify what a search depends on."""
     found = hashlib.blake2b(digest_size=16)
     for part in parts:
         for key, value in part.items() if isinstance(part, Mapping) else [("", part)]:
@@ -37,18 +35,21 @@ def digest(*parts: Any) -> str:
 def write_reconstruction(
     path: str | os.PathLike[str],
     folder: str | os.PathLike[str],
-    result: "Reconstruction",
+    result: Reconstruction,
     stimulus_id: Sequence[str],
     attributes: Mapping[str, str | int],
 ) -> None:
-    """Write `{folder}/{stimulus_id}.png` as shown, then the HDF5 file.
+    """Write `{folder}/{stimulus_id}.png` as displayed, then the HDF5 file.
 
     Parameters
     ----------
     path : HDF5 file with the datasets `stimulus_id`, `image` and `raw` (n, H, W, 3), `loss`
-        (n_evaluations, n), `layer_loss` (n_layers, n) and `layer`, `start` (n,), `strip` (n_times,
-        n_strip, H, W, 3), `strip_evaluation` (n_times,) and `strip_rows` (n_strip,)
-    folder : of the pictures
+        (n_evaluations, n), `layer_loss` (n_layers, n), `layer`, `start` (n,), `snapshots` (n_times,
+        n_snapshot, H, W, 3), `snapshot_evaluation` (n_times,) and `snapshot_rows` (n_snapshot,)
+    folder : folder of the PNG files
+    result : Reconstruction
+    stimulus_id : n names
+    attributes : attributes of the HDF5 file
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name, image in zip(stimulus_id, result.images, strict=True):
@@ -61,13 +62,14 @@ def write_reconstruction(
         file.create_dataset("layer", data=list(result.layer_loss), dtype=text)
         file.create_dataset("stimulus_id", data=list(stimulus_id), dtype=text)
         file["start"] = result.start
-        file["strip"], file["strip_evaluation"] = result.strip, result.strip_evaluation
-        file["strip_rows"] = result.strip_rows
+        file["snapshots"] = result.snapshots
+        file["snapshot_evaluation"] = result.snapshot_evaluation
+        file["snapshot_rows"] = result.snapshot_rows
         file.attrs.update(attributes)
 
 
 def read_images(path: str | os.PathLike[str], stimulus_id: Sequence[str]) -> NDArray[np.uint8]:
-    """The images of a reconstruction file as shown, in the order of `stimulus_id`.
+    """Read the displayed images of a reconstruction file, in the order of `stimulus_id`.
 
     Raises
     ------
@@ -84,39 +86,39 @@ def read_images(path: str | os.PathLike[str], stimulus_id: Sequence[str]) -> NDA
 
 
 def read_stimulus_id(path: str | os.PathLike[str]) -> list[str]:
-    """Stimuli of a reconstruction file."""
+    """Read the stimulus ids of a reconstruction file."""
     with reading(path, "reconstructions") as file:
         return strings(file["stimulus_id"])
 
 
 @dataclass(frozen=True)
-class Course:
-    """How a search went.
+class History:
+    """History of a search.
 
     Attributes
     ----------
     loss : (n_evaluations, n)
-    layer_loss : layer -> (n,) relative squared distance at the end
-    strip : (n_times, n_strip, H, W, 3) uint8, as shown
-    strip_evaluation : (n_times,)
-    strip_id : stimuli of the strip
+    layer_loss : layer -> (n,) relative squared distance of the final images
+    snapshots : (n_times, n_snapshot, H, W, 3) uint8, as displayed
+    snapshot_evaluation : (n_times,) number of evaluations before each snapshot
+    snapshot_id : the n_snapshot stimuli shown in the snapshots
     """
 
     loss: NDArray[np.float32]
     layer_loss: dict[str, NDArray[np.float32]]
-    strip: NDArray[np.uint8]
-    strip_evaluation: NDArray[np.int64]
-    strip_id: list[str]
+    snapshots: NDArray[np.uint8]
+    snapshot_evaluation: NDArray[np.int64]
+    snapshot_id: list[str]
 
 
-def read_course(path: str | os.PathLike[str]) -> Course:
-    """How the search of a reconstruction file went."""
+def read_history(path: str | os.PathLike[str]) -> History:
+    """Read the history of the search from a reconstruction file."""
     with reading(path, "reconstructions") as file:
         names = strings(file["stimulus_id"])
-        return Course(
+        return History(
             loss=file["loss"][:],
             layer_loss=dict(zip(strings(file["layer"]), file["layer_loss"][:], strict=True)),
-            strip=file["strip"][:],
-            strip_evaluation=file["strip_evaluation"][:],
-            strip_id=[names[row] for row in file["strip_rows"][:]],
+            snapshots=file["snapshots"][:],
+            snapshot_evaluation=file["snapshot_evaluation"][:],
+            snapshot_id=[names[row] for row in file["snapshot_rows"][:]],
         )

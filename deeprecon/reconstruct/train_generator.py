@@ -1,9 +1,9 @@
 """Train a generator that inverts a layer of any network, on the user's own images.
 
-As Dosovitskiy & Brox 2016: the generator sees a layer's values of an image, and what it makes is
-compared with the image by pixels, by features and by a discriminator that learns to tell them
-apart. Each part of the loss is in units of the variance of what it compares, 1 being the error of
-the mean.
+As in Dosovitskiy & Brox 2016, the generator takes the features of an image in one layer. Its output
+is compared with the image by pixels, by features, and by a discriminator that learns to tell the
+two apart. The pixel and feature losses are relative to the variance over images, so that the mean
+image has a loss of 1.
 """
 
 import logging
@@ -23,51 +23,31 @@ from torch.nn.utils.parametrizations import spectral_norm
 from deeprecon.errors import InputError
 from deeprecon.features.networks import Network
 from deeprecon.reconstruct.compute import device_of
-from deeprecon.reconstruct.generators import InversionGenerator, save_generator
+from deeprecon.reconstruct.generator_files import save_generator
+from deeprecon.reconstruct.generators import InversionGenerator
+from deeprecon.reconstruct.settings import TrainedGeneratorSettings
 
 logger = logging.getLogger(__name__)
 
-LEAST_IMAGES, LEAST_SIZE = 20, 16
-BOUND = 3.0  # SD of a channel, on both sides of its mean: what latents may be
-HELD_OUT = 0.1  # of the images: scores are of them
-WARM_UP = 0.25  # of the steps: without the discriminator, which early on has too easy a game
+MINIMUM_IMAGES, MINIMUM_SIZE = 20, 16
+BOUND = 3.0  # maximum distance of a latent from the mean of its channel, SD
+HELD_OUT = 0.1  # fraction of the images on which the generator is scored
+WARM_UP = 0.25  # fraction of the steps without the discriminator, which would win too easily
 LOG_EVERY = 10.0  # s
 
 
 @dataclass(frozen=True)
-class GeneratorSettings:
-    """How a generator is trained.
-
-    Attributes
-    ----------
-    n_steps, batch_size : steps of Adam, images in each
-    learning_rate : at the start; falls to zero as a cosine
-    width : channels of the generator's finest stage
-    pixel_weight, feature_weight, adversarial_weight : of the parts of the loss
-    comparator : a layer whose features count besides those of the inverted one, for half
-    """
-
-    n_steps: int = 20000
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    width: int = 32
-    pixel_weight: float = 1.0
-    feature_weight: float = 1.0
-    adversarial_weight: float = 0.01
-    comparator: str | None = None
-
-
-@dataclass(frozen=True)
 class TrainedGenerator:
-    """A generator and what it was trained for.
+    """A trained generator with its latents' statistics and scores.
 
     Attributes
     ----------
-    generator : of standardised latents: `(features - latent_mean) / latent_sd`
-    layer : that it inverts, of the network with these weights
-    latent_mean, latent_sd : (channels, 1, 1) or (units,), of the training images
-    scores : of images that were held out: `pixel_correlation` and `feature_error` (1: that of the
-        mean features), each also with `baseline_` of the mean training image; `n_held_out`
+    generator : takes standardised latents, `(features - latent_mean) / latent_sd`
+    layer : the layer that it inverts
+    weights_sha256 : digest of the network's weights
+    latent_mean, latent_sd : (channels, 1, 1) or (units,), over the training images
+    scores : on held-out images: `pixel_correlation` and `feature_error` (1: that of the mean
+        features); the same of the mean training image, with the prefix `baseline_`; `n_held_out`
     """
 
     generator: InversionGenerator
@@ -81,7 +61,7 @@ class TrainedGenerator:
 def write_generator(
     path: str | os.PathLike[str], trained: TrainedGenerator, attributes: Mapping[str, str]
 ) -> None:
-    """Write a trained generator as a torch file, for `generators.load_prior`."""
+    """Write a trained generator as a torch file, for `generator_files.load_generator`."""
     save_generator(
         path, trained.generator, -BOUND, BOUND, attributes,
         layer=trained.layer, weights_sha256=trained.weights_sha256, scores=trained.scores,
@@ -91,9 +71,8 @@ def write_generator(
 
 def train(
     network: Network,
-    layer: str,
     images: NDArray[np.uint8],
-    settings: GeneratorSettings = GeneratorSettings(),
+    settings: TrainedGeneratorSettings,
     seed: int = 0,
     device: torch.device | str | None = None,
     log: Callable[[str], None] = logger.info,
@@ -103,12 +82,11 @@ def train(
     Parameters
     ----------
     network : Network
-    layer : whose values before the activation function are the latents
     images : (n, size, size, 3) uint8, RGB; a tenth of them is held out
-    settings : GeneratorSettings
-    seed : of weights, of which images are held out and of the order of the others
-    device : the same seed gives the same weights on the processor; None: the best there is
-    log : takes a line every few seconds
+    settings : TrainedGeneratorSettings; the latents are the features of its layer
+    seed : seed of the weights, the choice of held-out images and the order of the others
+    device : None: the best device available; only on the CPU are results reproducible
+    log : function called with a line every few seconds
 
     Returns
     -------
@@ -117,9 +95,10 @@ def train(
     Raises
     ------
     InputError
-        If images are few, small, not square or all the same, or a layer is unknown or cannot be
-        inverted.
+        If there are too few images, if they are too small, not square or all the same, or if a
+        layer is unknown or cannot be inverted.
     """
+    layer = settings.layer
     device = torch.device(device) if device is not None else device_of()
     layers = [layer] if settings.comparator in (None, layer) else [layer, str(settings.comparator)]
     network = network.to(device)
@@ -142,15 +121,15 @@ def train(
 
 
 def _check(network: Network, layers: Sequence[str], images: NDArray[np.uint8]) -> tuple[int, ...]:
-    """Shape of an image's latents, after refusing what cannot be trained on."""
+    """Check that the generator can be trained; return the shape of an image's latents."""
     n, height, width, n_channels = images.shape if images.ndim == 4 else (0, 0, 0, 0)
-    if images.dtype != np.uint8 or n_channels != 3 or height != width or height < LEAST_SIZE:
+    if images.dtype != np.uint8 or n_channels != 3 or height != width or height < MINIMUM_SIZE:
         raise InputError(
             f"images: found {images.dtype} of shape {images.shape}, expected uint8 of shape "
-            f"(n, size, size, 3), size at least {LEAST_SIZE}"
+            f"(n, size, size, 3), size at least {MINIMUM_SIZE}"
         )
-    if n < LEAST_IMAGES:
-        raise InputError(f"images: found {n}, expected at least {LEAST_IMAGES} to train on")
+    if n < MINIMUM_IMAGES:
+        raise InputError(f"images: found {n}, expected at least {MINIMUM_IMAGES} to train on")
     try:
         with torch.no_grad():
             features = network.features(_rgb(images[:1], _device(network)), layers)
@@ -167,7 +146,7 @@ def _check(network: Network, layers: Sequence[str], images: NDArray[np.uint8]) -
 
 
 def _device(module: nn.Module) -> torch.device:
-    """Where a module is."""
+    """The device of a module."""
     return next(module.parameters()).device
 
 
@@ -177,7 +156,7 @@ def _rgb(images: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 
 class _Target:
-    """What images are compared by: pixels, and features standardised by channel."""
+    """Targets of generated images: pixels, and features standardised by channel."""
 
     def __init__(
         self, network: Network, layers: Sequence[str], images: NDArray[np.uint8], batch_size: int
@@ -190,13 +169,13 @@ class _Target:
         self.moments = self._moments(images)
 
     def batches(self, images: NDArray[np.uint8]) -> list[Tensor]:
-        """Images, some at a time."""
+        """Batches of images."""
         starts = range(0, len(images), self.batch_size)
         return [_rgb(images[i : i + self.batch_size], self.device) for i in starts]
 
     @torch.no_grad()
     def _moments(self, images: NDArray[np.uint8]) -> dict[str, tuple[Tensor, Tensor]]:
-        """Mean and SD of channels over images and places: (channels, 1, 1) or (units,)."""
+        """Mean and SD of channels over images and positions, (channels, 1, 1) or (units,)."""
         sums: dict[str, Tensor] = {}
         for batch in self.batches(images):
             for layer, x in self.network.features(batch, self.layers).items():
@@ -206,7 +185,7 @@ class _Target:
         return {layer: self._moments_of(*(both / len(images))) for layer, both in sums.items()}
 
     def _moments_of(self, mean: Tensor, square: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and SD; the SD of a channel that is nearly constant is not believed."""
+        """Mean and SD, with a minimum SD for channels that are nearly constant."""
         sd = (square - mean.square()).clamp_min(0).sqrt()
         sd = sd.clamp_min(max(0.01 * sd.mean().item(), 1e-6))
         return mean.float().to(self.device), sd.float().to(self.device)
@@ -221,7 +200,7 @@ class _Target:
 
 
 def discriminator() -> nn.Sequential:
-    """Images of about unit range to (n, 1, h, w): above 0 where a patch looks like a true one."""
+    """A network from images in about -1 to 1 to (n, 1, h, w), positive where a patch looks real."""
     rows: list[nn.Module] = []
     for n_in, n_out in pairwise((3, 32, 64, 128)):
         rows += [spectral_norm(nn.Conv2d(n_in, n_out, 4, 2, 1)), nn.LeakyReLU(0.2)]
@@ -229,13 +208,13 @@ def discriminator() -> nn.Sequential:
 
 
 def augmented(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Images (n, size, size, 3), half of them mirrored, moved by up to a sixteenth of the side."""
+    """Images (n, size, size, 3), half of them mirrored, shifted by up to 1/16 of the side."""
     n, size = images.shape[:2]
-    most = size // 16
-    padded = np.pad(images, ((0, 0), (most, most), (most, most), (0, 0)), mode="reflect")
-    places = rng.integers(0, 2 * most + 1, (n, 2))
+    margin = size // 16
+    padded = np.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    corners = rng.integers(0, 2 * margin + 1, (n, 2))
     steps = rng.choice([-1, 1], n)
-    moved = zip(padded, places, steps, strict=True)
+    moved = zip(padded, corners, steps, strict=True)
     return np.stack([x[i : i + size, j : j + size][:, ::step] for x, (i, j), step in moved])
 
 
@@ -244,11 +223,11 @@ def _fit(
     critic: nn.Module,
     target: _Target,
     images: NDArray[np.uint8],
-    settings: GeneratorSettings,
+    settings: TrainedGeneratorSettings,
     seed: int,
     log: Callable[[str], None],
 ) -> None:
-    """Train the generator, and the discriminator that it plays against."""
+    """Train the generator together with its discriminator."""
     rng = np.random.default_rng([seed, 1])
     rate, begin = settings.learning_rate, WARM_UP * settings.n_steps
     adam = torch.optim.Adam(generator.parameters(), rate, betas=(0.9, 0.99))
@@ -278,9 +257,9 @@ def _fit(
 
 
 def _losses(
-    generator: InversionGenerator, target: _Target, true: Tensor, settings: GeneratorSettings
+    generator: InversionGenerator, target: _Target, true: Tensor, settings: TrainedGeneratorSettings
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Images that are made from those of a batch, and the weighted losses of them."""
+    """Images generated from the features of a batch, and their weighted losses."""
     with torch.no_grad():
         wanted = target.features(true)
     made = generator(wanted[target.layers[0]].clamp(-BOUND, BOUND))
@@ -300,7 +279,7 @@ def _scores(
     training: NDArray[np.uint8],
     held: NDArray[np.uint8],
 ) -> dict[str, float]:
-    """How near the images that are made come to those held out, and how near the mean image."""
+    """Scores of the generator and of the mean training image on held-out images."""
     layer = target.layers[0]
     mean = _rgb(np.rint(training.mean(axis=0)).astype(np.uint8)[None], target.device)
     rows = []
@@ -321,6 +300,6 @@ def _scores(
 
 
 def _correlation(found: Tensor, true: Tensor) -> Tensor:
-    """Correlation of each image's pixels with the true one's, (n,); 0 if one of them is uniform."""
+    """Pixel correlation of each image with the true one, (n,); 0 if one of them is uniform."""
     a, b = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (found, true))
     return functional.cosine_similarity(a, b)

@@ -1,4 +1,4 @@
-"""Figures of all validity checks: how many of each passed, and their numbers."""
+"""Figures of the validity checks: how many parts of the study passed, and the values."""
 
 import math
 from collections.abc import Sequence
@@ -6,25 +6,26 @@ from collections.abc import Sequence
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from deeprecon.report.plots import STYLE
-from deeprecon.validity.result import STATUSES, TITLES, Check
+from deeprecon.report.style import STYLE
+from deeprecon.validity.result import STATUSES, Check
 
-# Told apart by lightness too.
+# These differ in lightness as well as in hue.
 STATUS_COLOURS = {"FAIL": "#A8201A", "WARN": "#E69F00", "NOT RUN": "#D9D9D9", "PASS": "#0072B2"}
 
 
 def plot_checks(checks: Sequence[Check], note: str) -> Figure:
-    """A bar for each check, split by status.
+    """Plot how many parts of the study passed each check: one bar per check, split by status.
 
     Parameters
     ----------
-    checks : of a study
-    note : printed below
+    checks : all checks of a study
+    note : text below the plot
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 7.0), layout="constrained")
         axis = figure.subplots()
-        ids = list(TITLES)
+        titles = {check.id: check.title for check in checks}
+        ids = list(titles)
         counts = {
             status: [sum(c.id == one and c.status == status for c in checks) for one in ids]
             for status in STATUSES
@@ -40,7 +41,7 @@ def plot_checks(checks: Sequence[Check], note: str) -> Figure:
                     at = left[i] + width / 2
                     axis.text(at, i, str(n), ha="center", va="center", fontsize=7, color=ink)
             left = [a + b for a, b in zip(left, share, strict=True)]
-        axis.set_yticks(range(len(ids)), [f"{one} {TITLES[one]}" for one in ids], fontsize=8)
+        axis.set_yticks(range(len(ids)), [f"{one} {titles[one]}" for one in ids], fontsize=8)
         axis.set_xticks([])
         axis.spines["bottom"].set_visible(False)
         axis.invert_yaxis()
@@ -50,21 +51,25 @@ def plot_checks(checks: Sequence[Check], note: str) -> Figure:
 
 
 def plot_values(checks: Sequence[Check], note: str) -> Figure:
-    """The numbers of each check: a panel a check, a dot for each part of the study.
+    """Plot the values of each check: one panel per check, one dot per part of the study.
 
     Parameters
     ----------
-    checks : of a study
-    note : printed below
+    checks : all checks of a study
+    note : text below the plot
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(13, 9), layout="constrained")
-        for axis, one in zip(figure.subplots(5, 5).flat, TITLES, strict=True):
+        titles = {check.id: check.title for check in checks}
+        axes = figure.subplots(-(-len(titles) // 5), 5, squeeze=False)
+        for unused in axes.flat[len(titles) :]:
+            unused.set_visible(False)
+        for axis, one in zip(axes.flat, titles, strict=False):
             own = sorted((c for c in checks if c.id == one), key=lambda c: c.value)
             known = [check for check in own if not math.isnan(check.value)]
             colours = [STATUS_COLOURS[check.status] for check in known]
             axis.scatter([c.value for c in known], range(len(known)), s=14, c=colours)
-            axis.set_title(f"{one} {TITLES[one]}", fontsize=7)
+            axis.set_title(f"{one} {titles[one]}", fontsize=7)
             axis.set_yticks([])
             axis.tick_params(labelsize=7)
             axis.margins(0.1, 0.2)

@@ -1,4 +1,4 @@
-"""Plots of decoding accuracy: by layer, by region and by the number of repetitions."""
+"""Plots of decoding accuracy by layer, by region and by number of repetitions."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deeprecon.report.plots import COLOURS, STYLE
+from deeprecon.report.style import COLOURS, STYLE
 
 METRICS = {
     "profile_correlation": "profile correlation\n(mean over units)",
@@ -20,7 +20,7 @@ _CHANCE = {"pairwise_identification": 0.5}
 
 
 def _over_subjects(rows: pd.DataFrame, by: str, order: Sequence[object]) -> pd.DataFrame:
-    """Mean and standard error over subjects for each value of a column, in the given order."""
+    """Mean and standard error over subjects, for each value of a column in the given order."""
     groups = rows.groupby(by)["value"]
     n = groups.count()
     table = pd.DataFrame({"mean": groups.mean(), "sem": groups.std(ddof=1) / np.sqrt(n)})
@@ -28,7 +28,7 @@ def _over_subjects(rows: pd.DataFrame, by: str, order: Sequence[object]) -> pd.D
 
 
 def _draw(axis: Axes, rows: pd.DataFrame, by: str, order: Sequence[object], **style: Any) -> None:
-    """A line of means with standard errors over subjects, and a dot for each subject."""
+    """Draw means over subjects with standard errors, and one dot per subject."""
     table, at = _over_subjects(rows, by, order), np.arange(len(order))
     several = len(rows["subject"].unique()) > 1
     line = axis.errorbar(
@@ -36,9 +36,9 @@ def _draw(axis: Axes, rows: pd.DataFrame, by: str, order: Sequence[object], **st
         marker="o", markersize=3.5, capsize=2, **style,
     )  # fmt: skip
     if several:
-        place = {name: i for i, name in enumerate(order)}
+        position = {name: i for i, name in enumerate(order)}
         axis.plot(
-            rows[by].map(place), rows["value"], ".", markersize=3,
+            rows[by].map(position), rows["value"], ".", markersize=3,
             color=line[0].get_color(), alpha=0.5,
         )  # fmt: skip
 
@@ -50,7 +50,7 @@ def _panels(
     xlabel: str,
     note: str,
 ) -> Figure:
-    """A row of panels for each metric, a column for each stimulus set."""
+    """Figure with one row of panels per metric and one column per stimulus set."""
     sets = list(dict.fromkeys(scores["set"]))
     width = max(max(2.6, 0.28 * len(order) + 1.0) * len(sets), 4.5) + 2.0
     figure = Figure(figsize=(width, 7.2), layout="constrained")
@@ -74,13 +74,13 @@ def _panels(
 
 
 def plot_by_layer(scores: pd.DataFrame, layers: Sequence[str], note: str) -> Figure:
-    """Three scores by layer, a line for each region and decoder; controls are dashed.
+    """Plot three scores by layer: one line per region and decoder; controls are dashed.
 
     Parameters
     ----------
     scores : tidy table, columns subject, roi, decoder, permuted, set, layer, metric, value
-    layers : order on the axis
-    note : printed below, such as "simulated data"
+    layers : layers in the order of the axis
+    note : text below the plot, such as "simulated data"
     """
 
     def draw(axis: Axes, rows: pd.DataFrame) -> None:
@@ -93,7 +93,7 @@ def plot_by_layer(scores: pd.DataFrame, layers: Sequence[str], note: str) -> Fig
 
 
 def plot_by_region(scores: pd.DataFrame, layers: Sequence[str], note: str) -> Figure:
-    """Three scores by region, a line for each layer and decoder; controls are left out.
+    """Plot three scores by region: one line per layer and decoder, without the controls.
 
     Parameters are those of `plot_by_layer`.
     """
@@ -115,18 +115,18 @@ def plot_by_region(scores: pd.DataFrame, layers: Sequence[str], note: str) -> Fi
 
 
 def plot_repetitions(repetitions: pd.DataFrame, note: str) -> Figure:
-    """Profile correlation against the number of averaged samples, with its noise ceiling.
+    """Plot profile correlation against the number of averaged samples.
 
-    A line for each region and decoder: the mean over layers; the ceiling is dotted.
+    Each line is the mean over layers for a region and a decoder. The noise ceiling is dotted.
 
     Parameters
     ----------
     repetitions : tidy table, columns subject, roi, decoder, permuted, set, layer, n_repetitions,
         metric, value, ceiling
-    note : printed below
+    note : text below the plot
     """
     of_profiles = repetitions["metric"] == "profile_correlation"
-    shown = repetitions[of_profiles & repetitions["value"].notna()]  # not of a single image
+    shown = repetitions[of_profiles & repetitions["value"].notna()]  # undefined for a single image
     sets = list(dict.fromkeys(shown["set"]))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.6 * len(sets) + 2.0, 3.4), layout="constrained")

@@ -1,4 +1,4 @@
-"""Figures of human judgement: people as filled dots, model observers as open marks beside them."""
+"""Figures of human judgement: people are filled dots, model observers are short vertical lines."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,29 +10,27 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from deeprecon.judge.analysis.results import RATERS
 from deeprecon.report.gallery import grid, stacked
-from deeprecon.report.plots import COLOURS, STYLE
-
-RATERS = "raters"
-"""Of the column `judges`: people. Everything else there is a model observer."""
+from deeprecon.report.style import COLOURS, STYLE
 
 _PER_LINE = 16
 _ROW = 0.3  # inches
 _TASKS = {
-    "identification": "Identification: the original, not another",
-    "colour": "Coloured shapes: the right colour",
-    "shape": "Coloured shapes: the right shape",
+    "identification": "Identification: the original rather than another image",
+    "colour": "Coloured shapes: the correct colour",
+    "shape": "Coloured shapes: the correct shape",
 }
 
 
 def plot_accuracy(accuracy: pd.DataFrame, layers: Sequence[str], note: str) -> Figure:
-    """Accuracy of people and of model observers: a panel a task, a row a condition.
+    """Accuracy of people and of model observers: one panel per task, one row per condition.
 
     Parameters
     ----------
     accuracy : rows of kept raters and of model observers (column `judges`)
-    layers : of the network, whose observers have a colour of their own
-    note : printed below
+    layers : layers of the network, whose observers have their own colour
+    note : text below the figure
     """
     panels = {
         "identification": accuracy[accuracy["task"] == "identification"],
@@ -44,14 +42,14 @@ def plot_accuracy(accuracy: pd.DataFrame, layers: Sequence[str], note: str) -> F
         height = _ROW * sum(map(len, rows.values())) + 0.75 * len(rows) + 1.0
         figure = Figure(figsize=(8.5, max(2.2, height)), layout="constrained")
         if not rows:
-            figure.text(0.5, 0.5, "no task with a right answer", ha="center")
+            figure.text(0.5, 0.5, "no task has a right answer", ha="center")
             return figure
         ratios = [len(conditions) + 1 for conditions in rows.values()]
         axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
         for axis, (name, conditions) in zip(axes, rows.items(), strict=True):
             _accuracy_panel(axis, panels[name], conditions, layers)
             axis.set_title(_TASKS[name], loc="left", fontsize=10)
-        axes[-1].set_xlabel("share of trials answered rightly")
+        axes[-1].set_xlabel("share of correct answers")
         _legend(figure)
         figure.supxlabel(note, fontsize=8)
     return figure
@@ -70,16 +68,15 @@ def _legend(figure: Figure) -> None:
 
 
 def _conditions(part: pd.DataFrame) -> list[tuple[str, ...]]:
-    """(subject, roi, method, set) of the rows of a panel."""
-    columns = part[["subject", "roi", "method", "set"]].drop_duplicates()
-    return list(columns.itertuples(index=False, name=None))
+    """(subject, roi, method, set) of each row in a panel, in order."""
+    return list(dict.fromkeys(_keys(part)))
 
 
 def _accuracy_panel(
     axis: Axes, part: pd.DataFrame, conditions: Sequence[tuple[str, ...]], layers: Sequence[str]
 ) -> None:
-    places = {condition: i for i, condition in enumerate(conditions)}
-    at = np.array([places[key] for key in _keys(part)])
+    rows = {condition: i for i, condition in enumerate(conditions)}
+    at = np.array([rows[key] for key in _keys(part)])
     people = (part["judges"] == RATERS).to_numpy()
     of_layer = part["judges"].isin([f"observer-{layer}" for layer in layers]).to_numpy()
     for chosen, colour, label in (
@@ -108,7 +105,7 @@ def _keys(part: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def plot_preferences(preferences: pd.DataFrame, layers: Sequence[str], note: str) -> Figure:
-    """Strength of methods and regions when two are compared: a panel a subject and set.
+    """How often each method and region was preferred: one panel per subject and set.
 
     Parameters
     ----------
@@ -144,14 +141,14 @@ def ranking(
     title: str,
     tile: int = 64,
 ) -> Image.Image:
-    """All images of a condition, those that judges identify best first.
+    """All images of a condition, best identified first.
 
     Parameters
     ----------
-    images : rows of one condition: target and accuracy, sorted
+    images : sorted rows of one condition, with target and accuracy
     pictures : stimulus -> (original, reconstruction), each (H, W, 3) uint8
-    title : printed above
-    tile : side of a picture, pixels
+    title : text above the pictures
+    tile : side of a picture in pixels
     """
     blocks = []
     for start in range(0, len(images), _PER_LINE):

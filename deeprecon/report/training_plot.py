@@ -1,25 +1,27 @@
-"""Figure of accuracy against the amount of training."""
+"""Plot of decoding accuracy against the number of training samples."""
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
 from deeprecon.report.decoding_plots import METRICS
-from deeprecon.report.plots import COLOURS, STYLE
+from deeprecon.report.style import COLOURS, STYLE
 
 _METRIC = "profile_correlation"
 
 
 def plot_training(curves: pd.DataFrame, note: str) -> Figure:
-    """Profile correlation against the number of training samples: a panel a set.
-
-    A line for each region and decoder: the mean over layers and subjects.
+    """Plot profile correlation against the number of training samples.
 
     Parameters
     ----------
     curves : tidy table, columns subject, roi, decoder, set, layer, n_images, n_samples, metric,
         value
-    note : printed below
+    note : text below the plot
+
+    Returns
+    -------
+    Figure with one panel per set; lines are means over layers and subjects for region and decoder
     """
     shown = curves[curves["metric"] == _METRIC]
     sets = list(dict.fromkeys(shown["set"]))

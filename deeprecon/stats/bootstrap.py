@@ -1,4 +1,4 @@
-"""How well is a score known? Bootstrap confidence intervals over images."""
+"""Bootstrap confidence intervals of scores over images."""
 
 import math
 from collections.abc import Callable
@@ -43,12 +43,12 @@ def _bca_levels(
 def _bootstrap(
     statistic: Callable[[NDArray], NDArray], n: int, n_resamples: int, seed: int
 ) -> Interval:
-    """BCa interval of a statistic of how often each image is drawn: (m, n) counts -> (m,)."""
+    """BCa interval of a statistic, a function of the counts (m, n) of drawn images -> (m,)."""
     if n_resamples < 1:
         raise InputError(f"n_resamples is {n_resamples}, expected at least 1")
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(np.float64)
-    with np.errstate(invalid="ignore"):  # 0 / 0 where too few images are left: handled below
+    with np.errstate(invalid="ignore"):  # 0 / 0 if too few images were drawn: handled below
         estimate = float(statistic(np.ones((1, n)))[0])
         left_out = statistic(1 - np.eye(n))
         resampled = statistic(draws)
@@ -87,7 +87,7 @@ def bootstrap_ci(values: ArrayLike, n_resamples: int = 10_000, seed: int = 0) ->
         raise InputError(f"values have shape {values.shape}, expected (n,) with n of at least 1")
 
     def mean(counts: NDArray) -> NDArray:
-        # Offsets from one value, so that equal values give an interval of exactly no width.
+        # Offsets from one value, so that equal values give an interval of width 0 exactly.
         return values[0] + counts @ (values - values[0]) / counts.sum(axis=1)
 
     return _bootstrap(mean, len(values), n_resamples, seed)
@@ -98,8 +98,8 @@ def bootstrap_identification_ci(
 ) -> Interval:
     """95 % bootstrap confidence interval (BCa) of mean two-way identification, over images.
 
-    Whole images are drawn: with an image go its row (as a competitor) and its column. Copies of
-    one image do not compete with each other.
+    Whole images are drawn, each with its row (as a competitor) and its column. Copies of one image
+    do not compete with each other.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def bootstrap_identification_ci(
         Element [i, j]: similarity of true image i and reconstruction j.
     n_resamples, seed : int
     fixed
-        As for `two_way_identification`.
+        See `two_way_identification`.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def bootstrap_identification_ci(
     Raises
     ------
     InputError
-        If the matrix is not square or holds fewer than two images.
+        If the matrix is not square or has fewer than two images.
 
     Notes
     -----

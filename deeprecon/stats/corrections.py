@@ -12,7 +12,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     Parameters
     ----------
     p_values : (n,) array
-        NaN stands for a test that was not made: it stays NaN and is not counted.
+        NaN for a test that was not done; it stays NaN and is not counted.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Pearson and Spearman correlation, and what unreliable measurements do to it."""
+"""Pearson and Spearman correlation, and the effect of unreliable measurements on them."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +17,8 @@ def correlation(a: Floats, b: Floats) -> NDArray[np.float64]:
     Parameters
     ----------
     a, b : (n, *shape) arrays
-        The work is in their dtype. Subtract a constant before, where values are large compared
-        with how they vary.
+        Computed in their dtype. Subtract a constant first if values are large compared with their
+        variation.
 
     Returns
     -------
@@ -50,8 +50,8 @@ def similarity_matrix(true: NDArray, recon: NDArray) -> NDArray[np.float64]:
     Returns
     -------
     (n_true, n_recon) array
-        Rounded to 12 decimals, so that equal images tie whatever the order of summation was.
-        NaN where an image or feature vector is constant or holds a NaN.
+        Rounded to 12 decimals, so that equal images tie regardless of the order of summation.
+        NaN where an image or feature vector is constant or contains NaN.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def noise_ceiling(r: ArrayLike, n: int) -> NDArray[np.float64]:
     Parameters
     ----------
     r : correlation between single repetitions; values below 0 count as 0
-    n : number of repetitions that are averaged
+    n : number of averaged repetitions
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Identification: does an image's own partner resemble it more than the competitors do?
+"""Identification: is an image more similar to its own partner than to competitors?
 
-Two-way identification saturates: whoever knows only the category is right in .99 of the pairs of
-50 categories. The rank among many candidates does not saturate.
+Two-way identification saturates: with 50 categories, knowing only the category is enough for .99 of
+the pairs. The rank among many candidates does not saturate.
 """
 
 from collections.abc import Hashable, Sequence
@@ -15,16 +15,16 @@ from deeprecon.stats.correlation import similarity_matrix
 
 Fixed = Literal["recon", "true"]
 
-CHUNK = 256  # training images that are compared at once
+CHUNK = 256  # training images compared at once
 
 
 def identification_pairs(similarity: NDArray, fixed: Fixed = "recon") -> NDArray[np.bool_]:
-    """Which competitors lose to each image's own partner.
+    """Whether each image's own partner beats each competitor.
 
     Parameters
     ----------
     similarity, fixed
-        As for `two_way_identification`.
+        See `two_way_identification`.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def two_way_identification(similarity: NDArray, fixed: Fixed = "recon") -> NDArr
     Raises
     ------
     InputError
-        If the matrix is not square or holds fewer than two images.
+        If the matrix is not square or has fewer than two images.
 
     Examples
     --------
@@ -77,18 +77,18 @@ def two_way_identification(similarity: NDArray, fixed: Fixed = "recon") -> NDArr
 def two_way_within(
     similarity: NDArray, labels: Sequence[Hashable], fixed: Fixed = "recon"
 ) -> NDArray[np.float64]:
-    """Two-way identification in which only images of one label compete; chance is 0.5.
+    """Two-way identification in which only images with the same label compete; chance is 0.5.
 
     Parameters
     ----------
     similarity, fixed
-        As for `two_way_identification`.
-    labels : of the n images
+        See `two_way_identification`.
+    labels : label of each of the n images
 
     Returns
     -------
     (n,) array
-        NaN for an image that is the only one of its label.
+        NaN for an image that is the only one with its label.
 
     Examples
     --------
@@ -110,13 +110,13 @@ def n_way(similarity: NDArray, n: int, fixed: Fixed = "recon") -> NDArray[np.flo
     """Probability that each image's own partner beats n - 1 competitors drawn at random.
 
     The probability is exact, over all draws without replacement: C(beaten, n - 1) /
-    C(competitors, n - 1). Published n-way scores are means over draws, not all of them seeded.
+    C(competitors, n - 1). Published n-way scores are means over draws, some of them unseeded.
 
     Parameters
     ----------
     similarity, fixed
-        As for `two_way_identification`, which this is for n = 2.
-    n : number of candidates, the own image and its competitors
+        See `two_way_identification`, which is the case n = 2.
+    n : number of candidates: the image's partner and its competitors
 
     Returns
     -------
@@ -127,7 +127,7 @@ def n_way(similarity: NDArray, n: int, fixed: Fixed = "recon") -> NDArray[np.flo
     Raises
     ------
     InputError
-        If n is below 2, or as `two_way_identification`.
+        If n is below 2, or see `two_way_identification`.
 
     Examples
     --------
@@ -141,14 +141,14 @@ def n_way(similarity: NDArray, n: int, fixed: Fixed = "recon") -> NDArray[np.flo
     competitors = len(similarity) - 1
     if competitors < n - 1:
         return np.full(len(similarity), np.nan)
-    # C(beaten, n - 1) / C(competitors, n - 1) as a product: of 1,200 images both overflow.
+    # C(beaten, n - 1) / C(competitors, n - 1) as a product, because both overflow for 1,200 images.
     drawn = np.arange(n - 1)[:, None]
     chances: NDArray[np.float64] = np.maximum(beaten - drawn, 0) / (competitors - drawn)
     return chances.prod(axis=0)
 
 
 def ranks(own: ArrayLike, others: NDArray) -> NDArray[np.intp]:
-    """Rank of the own candidate among all candidates, 1 being the most similar.
+    """Rank of each image's own candidate among all candidates; 1 is the most similar.
 
     Parameters
     ----------
@@ -158,8 +158,9 @@ def ranks(own: ArrayLike, others: NDArray) -> NDArray[np.intp]:
     Returns
     -------
     (n,) array
-        Ties count against the own candidate. If its similarity is NaN it comes last; others that
-        are NaN count as better, since nothing shows that they are beaten.
+        Ties count against the image's own candidate. It gets the last rank if its similarity is
+        NaN. Other candidates with NaN count as more similar, because nothing shows that they are
+        not.
 
     Examples
     --------
@@ -176,14 +177,14 @@ def ranks(own: ArrayLike, others: NDArray) -> NDArray[np.intp]:
 def ranks_among_training(recon: NDArray, true: NDArray, training: NDArray) -> NDArray[np.intp]:
     """Rank of the true image among {it, all training images}, by Pearson correlation: (n,).
 
-    This is the zero-shot identification of Shirakawa et al. (2024): a method that returns what it
-    was trained with finds training images first.
+    This is the zero-shot identification of Shirakawa et al. (2024): a method that reproduces its
+    training data ranks training images first.
 
     Parameters
     ----------
     recon, true : (n, ...) images or features
     training : (m, ...)
-        Converted to float64 a few at a time: 8,000 images of 150,000 values are 10 GB.
+        Converted to float64 in chunks: 8,000 images of 150,000 values would take 10 GB.
     """
     own = np.array(
         [similarity_matrix(a[None], b[None])[0, 0] for a, b in zip(true, recon, strict=True)]

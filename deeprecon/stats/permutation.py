@@ -1,7 +1,7 @@
-"""Is a score above chance? Permutation tests over images.
+"""Permutation tests of scores over images.
 
-The n (n - 1) comparisons of two-way identification share images, so that a binomial test over
-comparisons is far too liberal.
+The n (n - 1) comparisons of two-way identification share images, which makes a binomial test over
+comparisons far too liberal.
 """
 
 import itertools
@@ -19,18 +19,18 @@ _CHUNK = 4096  # sign patterns at a time
 
 @dataclass(frozen=True)
 class PermutationResult:
-    """A mean two-way accuracy beside its distribution under shuffled pairing.
+    """A mean two-way accuracy, and its distribution under shuffled pairing.
 
     Attributes
     ----------
     statistic : float
         Observed mean over images.
     p_value : float
-        One-sided: how often shuffled pairs do at least as well.
+        One-sided p value: share of shuffled pairings with at least this statistic.
     null_mean, null_sd : float
-        Of the accuracies under the shuffled pairings.
+        Mean and SD of the accuracies under shuffled pairings.
     n_permutations : int
-        Pairings tried; n! if all were enumerated.
+        Number of pairings; n! if all were enumerated.
     """
 
     statistic: float
@@ -41,7 +41,7 @@ class PermutationResult:
 
 
 def _score_of_pairing(similarity: NDArray, fixed: Fixed) -> NDArray[np.float64]:
-    """Two-way score of fixed image j if its own partner were image i, as element [i, j]."""
+    """Element [i, j]: two-way score of fixed image j if its own partner were image i."""
     n = len(identification_pairs(similarity, fixed))
     columns = similarity if fixed == "recon" else similarity.T
     others = ~np.eye(n, dtype=bool)
@@ -61,30 +61,29 @@ def permutation_test(
 ) -> PermutationResult:
     """Test mean two-way identification by shuffling which reconstruction belongs to which image.
 
-    The null hypothesis is that reconstructions carry no information about which image was seen:
-    then every pairing of reconstructions and true images was equally likely.
+    The null hypothesis is that reconstructions carry no information about which image was seen, so
+    that every pairing of reconstructions and true images is equally likely.
 
     Parameters
     ----------
     similarity : (n, n) array
         Element [i, j]: similarity of true image i and reconstruction j.
     n_permutations : int
-        Random pairings. If n! is not larger, all pairings are enumerated instead.
+        Number of random pairings. All n! pairings are enumerated if there are no more than that.
     seed : int
-    fixed
-        As for `two_way_identification`.
+    fixed : see `two_way_identification`
 
     Returns
     -------
     PermutationResult
         With b pairings of m at least as accurate as the observed one, p is (1 + b) / (1 + m) for
-        random pairings (Phipson and Smyth 2010) and b / m for the enumeration, which holds the
-        observed pairing.
+        random pairings (Phipson and Smyth 2010) and b / m for the enumeration, which contains
+        the observed pairing.
 
     Raises
     ------
     InputError
-        If the matrix is not square, holds fewer than two images, or n_permutations is below 1.
+        If the matrix is not square, has fewer than two images, or n_permutations is below 1.
 
     Examples
     --------
@@ -104,7 +103,7 @@ def permutation_test(
         pairings = rng.permuted(np.tile(np.arange(n), (n_permutations, 1)), axis=1)
     observed = float(np.diagonal(scores).mean())
     null = scores[pairings, np.arange(n)].mean(axis=1)
-    # Equal accuracies can differ in the last bits, as the order of summation differs.
+    # Equal accuracies can differ in the last bits, because the order of summation differs.
     as_good = int((null >= observed - 1e-12).sum())
     p_value = as_good / len(null) if exact else (1 + as_good) / (1 + len(null))
     return PermutationResult(
@@ -118,13 +117,13 @@ def permutation_test(
 
 @dataclass(frozen=True)
 class PairedResult:
-    """A mean difference between two methods, and how often chance makes one as large.
+    """A mean difference between two methods, and its p value.
 
     Attributes
     ----------
     difference : mean over images of a - b
     p_value : two-sided
-    n_permutations : sign patterns tried; 2**n if all were
+    n_permutations : number of sign patterns; 2**n if all were enumerated
     """
 
     difference: float
@@ -137,18 +136,18 @@ def paired_permutation(
 ) -> PairedResult:
     """Sign-flip test of the mean difference between two methods' scores of the same images.
 
-    The null hypothesis is that for each image the two reconstructions could be exchanged. It asks
-    that an image's score depend on no other reconstruction: scores of an image with its own, and
-    two-way identification with fixed="recon" (a column of the similarity matrix belongs to one
-    reconstruction). With fixed="true" all reconstructions enter every score, and this test does
-    not apply.
+    The null hypothesis is that for each image the two reconstructions could be exchanged. This
+    requires that the score of an image depends on no other reconstruction. It holds for scores of
+    an image with its own reconstruction, and for two-way identification with fixed="recon" (a
+    column of the similarity matrix belongs to one reconstruction). With fixed="true" all
+    reconstructions enter every score, and this test does not apply.
 
     Parameters
     ----------
     a, b : (n,) arrays
         One score per image, in the same order.
     n_permutations : int
-        Random sign patterns. If 2**n is not larger, all of them are tried instead.
+        Number of random sign patterns. All 2**n patterns are tried if there are no more than that.
     seed : int
 
     Returns
@@ -179,7 +178,7 @@ def paired_permutation(
     exact = 2**n <= n_permutations
     total = 2**n if exact else n_permutations
     rng = np.random.default_rng(seed)
-    # Equal means can differ in the last bits, as the order of summation differs.
+    # Equal means can differ in the last bits, because the order of summation differs.
     limit = abs(difference.sum()) * (1 - 1e-12) - 1e-15
     as_far = 0
     for start in range(0, total, _CHUNK):

@@ -1,1 +1,1 @@
-"""Checks that could unmask a study: each with a number, a threshold and a sentence."""
+"""Checks that could expose a flawed study: each has a number, a threshold and a sentence."""

@@ -1,4 +1,4 @@
-"""Checks of decoding: leaks between training and test, controls, collapse of what is decoded."""
+"""Checks of decoding: leaks between training and test, controls, collapsed features."""
 
 import math
 from collections import Counter
@@ -11,40 +11,39 @@ from deeprecon.errors import InputError
 from deeprecon.stats.corrections import holm
 from deeprecon.stats.correlation import similarity_matrix
 from deeprecon.stats.permutation import permutation_test
+from deeprecon.validity.registry import check
 from deeprecon.validity.result import Check, graded, not_run, p_words
 
 Array = NDArray[np.floating]
 
-ROUNDING = 1e-3  # SDs; statistics are stored in single precision
-STILL = 1e-4  # SD, of the mean: a unit that varies by less varies by rounding
-# A control that is fine fails one test in a hundred, and warns in one of twenty.
+ROUNDING = 1e-3  # SD; statistics are stored in single precision
+CONSTANT = 1e-4  # SD as a share of the mean, below which a unit varies only by rounding
+# A control without information fails in 1 of 100 tests and warns in 1 of 20.
 P_FAIL, P_WARN = 0.01, 0.05
 RANK_WARN, RANK_FAIL = 0.2, 0.05  # of the true features' effective rank
 DROP_WARN = 0.1  # of a correlation
-FEWEST_IMAGES = 3
-PERMUTATIONS_A_LAYER = 200  # so that a leak stays below P_FAIL, corrected for the number of layers
+MINIMUM_IMAGES = 3
+PERMUTATIONS_PER_LAYER = 200  # so that a leak is below P_FAIL after correction for all layers
 
 
-def folds_share_images(
-    stimulus_id: Sequence[str], folds: Sequence[ArrayLike], about: str = ""
-) -> Check:
-    """V03: images of which samples are in more than one fold.
+@check("V03", "folds that share an image", "decoder")
+def folds_share_images(image: Sequence[str], folds: Sequence[ArrayLike], about: str = "") -> Check:
+    """Whether samples of one image are in more than one fold.
 
     The 120 training runs of ds001506 are five passes over the same images: folds of runs leak.
 
     Parameters
     ----------
-    stimulus_id : of each training sample; or what tells images apart, such as their SHA-256, so
-        that one under two names is found too
+    image : identity of the image of each training sample; the SHA-256 of its file also finds an
+        image that has two names
     folds : rows that each fold holds out
     """
     if len(folds) < 2:
-        return not_run("V03", f"{len(folds)} folds.", about)
-    names = np.asarray(stimulus_id)
+        return not_run(f"{len(folds)} folds.", about)
+    names = np.asarray(image)
     seen = Counter(name for fold in folds for name in set(names[np.asarray(fold)].tolist()))
     n = sum(count > 1 for count in seen.values())
     return graded(
-        "V03",
         n,
         fail=n > 0,
         threshold="0",
@@ -53,23 +52,24 @@ def folds_share_images(
     )
 
 
+@check("V06", "normalisation by test data", "decoder")
 def normalisation(
     used: Mapping[str, tuple[Array, Array]], training: Mapping[str, Array], about: str
 ) -> Check:
-    """V06: are the means and SDs that were used those of the training rows alone.
+    """Whether the means and SDs used for scaling are those of the training rows alone.
 
     Parameters
     ----------
-    used : name -> means and SDs (n_columns,), ddof=1, that a stage used
-    training : name -> (n_rows, n_columns) training rows of the same
+    used : name -> means and SDs (n_columns,), ddof=1, used by a stage
+    training : name -> (n_rows, n_columns) training rows
 
     Raises
     ------
     InputError
-        If statistics are missing, or of other columns.
+        If statistics are missing, or belong to other columns.
     """
     if not training:
-        return not_run("V06", "No statistics.", about)
+        return not_run("No statistics.", about)
     differences = []
     for name, values in training.items():
         shapes = [np.shape(part) for part in used.get(name, ())]
@@ -77,12 +77,11 @@ def normalisation(
             raise InputError(f"means and SDs of {name}: {shapes}, expected {values.shape[1:]}")
         mean = values.mean(axis=0, dtype=np.float64)
         sd = values.std(axis=0, dtype=np.float64, ddof=1)
-        unit = np.where(sd > STILL * np.abs(mean), sd, np.maximum(np.abs(mean), 1))
+        unit = np.where(sd > CONSTANT * np.abs(mean), sd, np.maximum(np.abs(mean), 1))
         for found, expected in zip(used[name], (mean, sd), strict=True):
             differences.append(np.max(np.abs(found - expected) / unit))
-    worst = float(np.max(differences))  # NaN, if one is
+    worst = float(np.max(differences))  # NaN if any is NaN
     return graded(
-        "V06",
         worst,
         fail=not worst <= ROUNDING,
         threshold=f"at most {ROUNDING} SD",
@@ -92,37 +91,36 @@ def normalisation(
     )
 
 
+@check("V07", "test data in tuning", "decoder")
 def tuning_inputs(inputs: Sequence[str], test_sets: Sequence[str], about: str = "") -> Check:
-    """V07: do jobs that choose settings read features or images of a test set.
+    """Whether jobs that choose settings read features or images of a test set.
 
-    The file of samples holds all sets; without the features of test images nothing can be tuned
-    on them.
+    The file of samples contains all sets, but without their features, nothing can be tuned on
+    test images.
 
     Parameters
     ----------
-    inputs : files that those jobs read
-    test_sets : names of test sets, which are folders or names of their files
+    inputs : files that these jobs read
+    test_sets : names of the test sets, which name their folders or files
     """
     if not inputs:
-        return not_run("V07", "No job chooses settings.", about)
+        return not_run("No job chooses settings.", about)
     bad = [
         path
         for path in inputs
         if any(part.split(".")[0] in test_sets for part in path.split("/")[-3:])
     ]
     return graded(
-        "V07",
         len(bad),
         fail=bool(bad),
         threshold="0",
-        sentence=f"{len(bad)} of {len(inputs)} files that settings are chosen by are of test images"
+        sentence=f"{len(bad)} of {len(inputs)} files used to choose settings belong to test images"
         + (f", such as {bad[0]}." if bad else "."),
         about=about,
     )
 
 
 def at_chance(
-    check: str,
     predicted: Mapping[str, Array],
     true: Mapping[str, Array],
     *,
@@ -130,43 +128,48 @@ def at_chance(
     seed: int = 0,
     about: str = "",
 ) -> Check:
-    """V09, V10: a control that must identify no image, in any layer.
+    """Whether a control is at chance in every layer, as it must be.
 
     Parameters
     ----------
-    check : "V09" a later stimulus, "V10" noise
     predicted, true : layer -> (n, n_units) features
+    n_permutations, seed : settings of the permutation test; at least 200 permutations per layer
     """
-    n = max(n_permutations, PERMUTATIONS_A_LAYER * len(true))
+    n = max(n_permutations, PERMUTATIONS_PER_LAYER * len(true))
     tests = {
         layer: permutation_test(similarity_matrix(values, predicted[layer]), n, seed)
         for layer, values in true.items()
-        if len(values) >= FEWEST_IMAGES
+        if len(values) >= MINIMUM_IMAGES
     }
     tests = {layer: test for layer, test in tests.items() if not math.isnan(test.p_value)}
     if not tests:
-        return not_run(check, "Too few images compete.", about)
+        return not_run("Too few images compete.", about)
     if len(tests) / min(test.n_permutations for test in tests.values()) > P_FAIL:
-        return not_run(check, "Of so few images even a leak would not be significant.", about)
-    # The lowest of several p values, corrected for their number.
+        return not_run("With so few images even a leak would not be significant.", about)
+    # The lowest p value is corrected for the number of layers.
     adjusted = dict(zip(tests, holm([test.p_value for test in tests.values()]), strict=True))
     worst = min(tests, key=lambda layer: (adjusted[layer], -tests[layer].statistic))
     what = f" in layer {worst}, the worst of {len(tests)}"
-    return control_score(check, tests[worst].statistic, adjusted[worst], about, what)
+    return control_score(tests[worst].statistic, adjusted[worst], about, what)
 
 
-def control_score(check: str, accuracy: float, p: float, about: str = "", where: str = "") -> Check:
-    """V08, and others: a control's two-way identification and its p value."""
+def control_score(accuracy: float, p: float, about: str = "", where: str = "") -> Check:
+    """Two-way identification by a control, which must be at chance.
+
+    Parameters
+    ----------
+    accuracy, p : share of pairs that are identified, and its p value
+    where : such as " in layer conv1", for the sentence
+    """
     if math.isnan(p):
-        return not_run(check, "Identification by the control is not defined.", about)
+        return not_run("Identification by the control is undefined.", about)
     return graded(
-        check,
         accuracy,
         fail=p <= P_FAIL,
         warn=p <= P_WARN,
         threshold=f"chance 0.5, p above {P_FAIL}",
         sentence=f"The control identifies {accuracy:.2f} of pairs{where} (chance 0.5, "
-        f"{p_words(p)}): " + ("information leaks." if p <= P_FAIL else "nothing leaks to be seen."),
+        f"{p_words(p)}): " + ("information leaks." if p <= P_FAIL else "no leak is detected."),
         about=about,
     )
 
@@ -174,33 +177,36 @@ def control_score(check: str, accuracy: float, p: float, about: str = "", where:
 def cluster_hold_out(
     within: Mapping[str, float], held_out: Mapping[str, float], about: str = ""
 ) -> Check:
-    """V16: accuracy on images of clusters that decoders were trained on, and were not.
+    """Drop of accuracy when whole clusters of images are held out.
 
     Parameters
     ----------
-    within, held_out : layer -> mean pattern correlation in cross-validation by single images, and
-        by clusters of images
+    within, held_out : layer -> mean pattern correlation, cross-validated by single images and by
+        clusters of images
     """
     drops = {layer: within[layer] - held_out[layer] for layer in within}
     drops = {layer: drop for layer, drop in drops.items() if not math.isnan(drop)}
     if not drops:
-        return not_run("V16", "Accuracy is not defined.", about)
+        return not_run("Accuracy is undefined.", about)
     layer = max(drops, key=lambda name: drops[name])
     return graded(
-        "V16",
         drops[layer],
         fail=max(held_out[name] for name in drops) <= 0,
         warn=drops[layer] > DROP_WARN,
         threshold=f"at most {DROP_WARN}",
         sentence=f"In layer {layer}, the worst of {len(drops)}, pattern correlation falls from "
         f"{within[layer]:.2f} to {held_out[layer]:.2f} when whole clusters of images are held out: "
-        "so much of it was knowledge of the cluster.",
+        "the difference was knowledge of the cluster.",
         about=about,
     )
 
 
 def effective_rank(values: Array) -> float:
-    """Exp of the entropy of the spectrum of variances (Roy and Vetterli 2007).
+    """Effective rank: exp of the entropy of the spectrum of variances (Roy and Vetterli 2007).
+
+    Parameters
+    ----------
+    values : (n, n_units)
 
     Examples
     --------
@@ -216,8 +222,9 @@ def effective_rank(values: Array) -> float:
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
+@check("V17", "collapse of decoded features", "decoded")
 def collapse(predicted: Mapping[str, Array], true: Mapping[str, Array], about: str = "") -> Check:
-    """V17: do decoded features vary in as many directions as true ones, in every layer.
+    """Whether decoded features vary in as many directions as true ones, in every layer.
 
     Parameters
     ----------
@@ -226,31 +233,34 @@ def collapse(predicted: Mapping[str, Array], true: Mapping[str, Array], about: s
     ranks = {
         layer: (effective_rank(predicted[layer]), effective_rank(values))
         for layer, values in true.items()
-        if len(values) >= FEWEST_IMAGES
+        if len(values) >= MINIMUM_IMAGES
         and np.ptp(values, axis=0).any()
         and np.isfinite(values).all()
         and np.isfinite(predicted[layer]).all()
     }
     if not ranks:
-        return not_run("V17", "Too few images that differ, or features that are not finite.", about)
+        return not_run("Too few different images, or features that are not finite.", about)
     layer = min(ranks, key=lambda name: ranks[name][0] / ranks[name][1])
     rank, full = ranks[layer]
     outside = outside_span(predicted[layer], true[layer])
     return graded(
-        "V17",
         rank / full,
         fail=rank / full < RANK_FAIL,
         warn=rank / full < RANK_WARN,
         threshold=f"at least {RANK_WARN}",
         sentence=f"In layer {layer}, the worst of {len(ranks)}, decoded features have an effective "
-        f"rank of {rank:.1f}, true ones {full:.1f}; {outside:.0%} of the true variance lies "
-        "outside the span of what was decoded.",
+        f"rank of {rank:.1f}, true ones of {full:.1f}; {outside:.0%} of the true variance lies "
+        "outside the span of the decoded features.",
         about=about,
     )
 
 
 def outside_span(predicted: Array, true: Array) -> float:
-    """Share of the variance of true features (n, n_units) in no direction of the decoded ones.
+    """Share of the variance of true features that lies outside the span of decoded ones.
+
+    Parameters
+    ----------
+    predicted, true : (n, n_units)
 
     Examples
     --------
@@ -263,29 +273,29 @@ def outside_span(predicted: Array, true: Array) -> float:
     return float(1 - ((centred @ used.T) ** 2).sum() / (centred**2).sum())
 
 
+@check("V21", "samples of each stimulus", "samples")
 def samples_per_stimulus(
     stimulus_id: Sequence[str], known: Sequence[str] = (), about: str = ""
 ) -> Check:
-    """V21: does every stimulus have as many samples as the others.
+    """Whether all stimuli have the same number of samples.
 
     Parameters
     ----------
-    stimulus_id : of each sample of one set
-    known : stimuli of the set, one of which may have no sample
+    stimulus_id : stimulus of each sample of one set
+    known : all stimuli of the set, including those without a sample
     """
     counts = Counter(stimulus_id)
     if not counts:
-        return not_run("V21", "No samples.", about)
+        return not_run("No samples.", about)
     usual = Counter(counts.values()).most_common(1)[0][0]
     counts.update(dict.fromkeys(known, 0))
     odd = {name: n for name, n in counts.items() if n != usual}
     example = next(iter(odd.items()), None)
     return graded(
-        "V21",
         len(odd),
         fail=bool(odd),
         threshold="0",
-        sentence=f"{len(odd)} of {len(counts)} stimuli have not {usual} samples"
+        sentence=f"{len(odd)} of {len(counts)} stimuli do not have {usual} samples"
         + (f", such as {example[0]} with {example[1]}." if example else "."),
         about=about,
     )

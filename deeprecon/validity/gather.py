@@ -2,17 +2,21 @@
 
 import re
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+# Imported to register their checks, like `decoding` and `images`.
+import deeprecon.validity.identification
+import deeprecon.validity.retrain
+import deeprecon.validity.stimuli  # noqa: F401
 from deeprecon.evaluate.table import KEYS, RECONSTRUCTION
 from deeprecon.validity.decoding import control_score
 from deeprecon.validity.images import stability
-from deeprecon.validity.result import TITLES, Check, not_run
-
-RETRAINED = ("V09", "V10", "V16")
+from deeprecon.validity.registry import CHECKS, NOTHING, CheckEntry, check, run_checks
+from deeprecon.validity.result import Check, not_run
 
 
 def gathered(
@@ -20,58 +24,74 @@ def gathered(
     scores: pd.DataFrame,
     images: pd.DataFrame,
     *,
-    floor: str | None,
+    control: str | None,
     retrained: bool,
 ) -> list[Check]:
-    """Every check of the list, if only to say that it was not run.
+    """Every registered check, sorted by id; a check that was run nowhere has a row with the reason.
 
     Parameters
     ----------
-    found : of single parts
+    found : checks of single parts of the study
     scores, images : tables of `evaluate.table`
-    floor : the control method, if there is one
-    retrained : whether decoders were trained anew
+    control : name of the control method with permuted labels, if there is one
+    retrained : whether decoders were retrained
     """
-    # Several jobs of a subject look at the same samples, or of a method at the same originals.
-    # By their words: NaN, the value of what was not run, is not equal to itself.
+    # Jobs of one subject check the same samples, and jobs of one method the same originals.
+    # Checks are compared as text, because NaN, the value of a check that was not run, does not
+    # equal itself.
     checks = list({(c.id, c.about, c.status, c.sentence): c for c in found}.values())
-    checks += permuted_labels(scores, floor) + over_seeds(images)
-    run = {check.id for check in checks}
-    for check in TITLES:
-        if check in run:
-            continue
-        if check in RETRAINED and not retrained:
-            checks.append(not_run(check, "On request: evaluate.retrain."))
-        elif check == "V08":
-            checks.append(not_run(check, "No control: name one as evaluate.floor."))
-        elif check == "V20":
-            checks.append(not_run(check, "No method has several seeds."))
-        else:
-            checks.append(not_run(check, "Nothing in this study that it applies to."))
-    return sorted(checks, key=lambda check: check.id)
+    known = {"scores": scores, "images": images, "control": control}
+    checks += run_checks("study", {}, known)
+    run = {one.id for one in checks}
+    checks += [_absent(entry, retrained) for entry in CHECKS.values() if entry.id not in run]
+    return sorted(checks, key=lambda one: one.id)
 
 
-def permuted_labels(scores: pd.DataFrame, floor: str | None) -> list[Check]:
-    """V08: pixel identification of the control's reconstructions."""
+def _absent(entry: CheckEntry, retrained: bool) -> Check:
+    """Make the row of a check that was run nowhere."""
+    asked = retrained and entry.part in ("retrained", "controls")
+    return replace(not_run(NOTHING if asked else entry.absent), id=entry.id, title=entry.title)
+
+
+@check(
+    "V08",
+    "decoders trained on permuted labels",
+    "study",
+    absent="No control: name one as evaluate.permuted_control.",
+)
+def permuted_labels(scores: pd.DataFrame, control: str) -> list[Check]:
+    """Pixel identification by the control's reconstructions.
+
+    Parameters
+    ----------
+    scores : table of `evaluate.table`
+    control : name of the control method
+    """
     rows = scores[
-        (scores["method"] == floor)
-        & (scores["pictures"] == RECONSTRUCTION)
+        (scores["method"] == control)
+        & (scores["condition"] == RECONSTRUCTION)
         & (scores["metric"] == "pixel_identification")
         & (scores["direction"] == "recon")
     ]
     return [
-        control_score("V08", float(row["value"]), float(row["p"]), _place(row))
+        control_score(float(row["value"]), float(row["p"]), _about(row))
         for row in rows.to_dict("records")
     ]
 
 
-def _place(row: Mapping[Hashable, Any]) -> str:
+def _about(row: Mapping[Hashable, Any]) -> str:
     """Subject, region, method and set of a row."""
     return ", ".join(str(row[key]) for key in KEYS)
 
 
+@check("V20", "stability over seeds", "study", absent="No method has several seeds.")
 def over_seeds(images: pd.DataFrame) -> list[Check]:
-    """V20: pixel correlation of methods that differ in their seed alone."""
+    """Pixel correlation of methods that differ only in their seed.
+
+    Parameters
+    ----------
+    images : table `IMAGE_COLUMNS` of `evaluate.table`
+    """
     rows = images[images["metric"] == "pixel_correlation"]
     family = rows["method"].map(lambda name: re.sub(r"_seed\d+$", "", name))
     rows = rows.assign(family=family)[family != rows["method"]]

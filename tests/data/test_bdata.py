@@ -63,7 +63,7 @@ def test_select(bdata, expression, columns):
     ("expression", "message"),
     [
         ("ROI_V3", "unknown key 'ROI_V3'; nearest: ROI_V"),
-        ("ROI_X*", "no key is like 'ROI_X\\*'"),
+        ("ROI_X*", "no key matches 'ROI_X\\*'"),
         ("ROI_V1 +", "found 'the end', expected a key"),
         ("ROI_V1 ROI_V2", "found 'ROI_V2', expected an operator"),
         ("(ROI_V1", "a parenthesis is not closed"),
@@ -257,9 +257,9 @@ def test_array_of_strings_keeps_every_zero(kind, tmp_path):
         ({"id": [1, 2, 3, 4]}, {}, {}, "label id: found 1, expected strings or a numeric array"),
         ({}, {"ROI_V1": np.array([True])}, {}, r"ROI_V1: shape \(1,\) for 5 voxels"),
         ({}, {}, {"voxel_x": np.zeros(4)}, r"voxel_x: shape \(4,\) for 5 voxels"),
-        ({"a": ["x"] * 4}, {"a": np.ones(5, bool)}, {}, "key 'a' is there 2 times"),
-        ({"VoxelData": ["x"] * 4}, {}, {}, "key 'VoxelData' is there 2 times"),
-        ({"a/b": ["x"] * 4}, {}, {}, "key 'a/b': no '/' can stand in a key"),
+        ({"a": ["x"] * 4}, {"a": np.ones(5, bool)}, {}, "key 'a' occurs 2 times"),
+        ({"VoxelData": ["x"] * 4}, {}, {}, "key 'VoxelData' occurs 2 times"),
+        ({"a/b": ["x"] * 4}, {}, {}, "key 'a/b': a key cannot contain '/'"),
     ],
 )
 def test_columns_that_do_not_fit(labels, rois, positions, message):

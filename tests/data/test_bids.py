@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from deeprecon.data import bids
+from deeprecon.data import bids, sidecars
 from deeprecon.errors import InputError
 
 EVENTS = "onset\tduration\tevent_type\tstimulus_id\n0\t32\t-1\tn/a\n"
@@ -123,9 +123,9 @@ def test_missing_data_set():
 def test_repetition_time_from_the_nearest_sidecar(tmp_path):
     path = add_run(tmp_path, "a01", "01")
     (tmp_path / "task-perception_bold.json").write_text(json.dumps({"RepetitionTime": 2.0}))
-    assert bids.repetition_time(path) == 2.0
+    assert sidecars.repetition_time(path) == 2.0
     path.with_name(path.name.replace(".nii.gz", ".json")).write_text('{"RepetitionTime": 2.0004}')
-    assert bids.repetition_time(path) == 2.0004
+    assert sidecars.repetition_time(path) == 2.0004
 
 
 def test_sidecars_inherit_key_by_key(tmp_path):
@@ -139,17 +139,16 @@ def test_sidecars_inherit_key_by_key(tmp_path):
     (tmp_path.parent / "task-perception_bold.json").write_text('{"b": 3, "e": 3}')
     (tmp_path / "sub-01/sub-01_bold.json").write_text('{"c": 4, "d": 4}')
     path.with_name(path.name.replace(".nii.gz", ".json")).write_text('{"d": 5}')
-    found = {key: bids.sidecar_value(path, key) for key in "abcd"}
+    found = {key: sidecars.sidecar_value(path, key) for key in "abcd"}
     assert {key: value for key, (value, _) in found.items()} == {"a": 1, "b": 2, "c": 4, "d": 5}
     assert found["c"][1] == tmp_path / "sub-01/sub-01_bold.json"
-    assert bids.find_sidecar(path) == bids.find_sidecars(path)[0]
-    assert [p.name for p in bids.find_sidecars(path)] == [
+    assert [p.name for p in sidecars.find_sidecars(path)] == [
         "sub-01_ses-a01_task-perception_run-01_bold.json", "sub-01_bold.json",
         "task-perception_bold.json", "bold.json",
     ]  # fmt: skip
     with pytest.raises(InputError, match=r"run-01_bold\.json: no e$"):
-        bids.sidecar_value(path, "e")
-    assert bids.sidecar_value(path, "e", "k")[0] == "k"
+        sidecars.sidecar_value(path, "e")
+    assert sidecars.sidecar_value(path, "e", "k")[0] == "k"
 
 
 # Of a perception run of ds001506: 76 slices, 4 at a time.
@@ -170,7 +169,9 @@ def sliced_run(root, shape, **sidecar):
 
 
 def test_slice_times_of_ds001506(tmp_path):
-    times, axis = bids.slice_times(sliced_run(tmp_path, (2, 3, 76), SliceTiming=DS001506_SLICES))
+    times, axis = sidecars.slice_times(
+        sliced_run(tmp_path, (2, 3, 76), SliceTiming=DS001506_SLICES)
+    )
     assert axis == 2
     assert times.shape == (76,)
     assert times.max() == 1.9025
@@ -190,7 +191,7 @@ def test_slice_direction(tmp_path, direction, axis, expected):
     path = sliced_run(
         tmp_path, shape, SliceTiming=[0, 0.5, 1, 1.5], SliceEncodingDirection=direction
     )
-    times, found = bids.slice_times(path)
+    times, found = sidecars.slice_times(path)
     assert found == axis
     assert times.tolist() == expected
 
@@ -207,10 +208,10 @@ def test_slice_direction(tmp_path, direction, axis, expected):
         ({"SliceTiming": [0, 500, 1000]}, "a slice time of 500 s"),
         ({"SliceTiming": [0, -0.5, 1]}, "a slice time of -0.5 s"),
         ({"SliceTiming": [0, float("nan"), 1]}, "a slice time of nan s"),
-        ({"SliceTiming": "ascending"}, "SliceTiming is no list of numbers"),
-        ({"SliceTiming": None}, "SliceTiming is no list of numbers"),
-        ({"SliceTiming": [[0, 1, 1]]}, "SliceTiming is no list of numbers"),
-        ({"SliceTiming": [0, [1], 1]}, "SliceTiming is no list of numbers"),
+        ({"SliceTiming": "ascending"}, "SliceTiming is not a list of numbers"),
+        ({"SliceTiming": None}, "SliceTiming is not a list of numbers"),
+        ({"SliceTiming": [[0, 1, 1]]}, "SliceTiming is not a list of numbers"),
+        ({"SliceTiming": [0, [1], 1]}, "SliceTiming is not a list of numbers"),
         (
             {"SliceTiming": [0, 1, 1], "SliceEncodingDirection": "z"},
             "SliceEncodingDirection is 'z', expected i, j or k",
@@ -219,7 +220,7 @@ def test_slice_direction(tmp_path, direction, axis, expected):
 )
 def test_bad_slice_times(tmp_path, sidecar, message):
     with pytest.raises(InputError, match=message):
-        bids.slice_times(sliced_run(tmp_path, (2, 2, 3), **sidecar))
+        sidecars.slice_times(sliced_run(tmp_path, (2, 2, 3), **sidecar))
 
 
 def test_repetition_time_in_milliseconds(tmp_path):
@@ -229,7 +230,7 @@ def test_repetition_time_in_milliseconds(tmp_path):
     image.header.set_xyzt_units("mm", "msec")
     nib.save(image, path)
     (tmp_path / "task-perception_bold.json").write_text('{"RepetitionTime": 2.0}')
-    assert bids.repetition_time(path) == 2.0
+    assert sidecars.repetition_time(path) == 2.0
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ def test_bad_sidecars(tmp_path, sidecar, message):
     if sidecar:
         (tmp_path / "task-perception_bold.json").write_text(sidecar)
     with pytest.raises(InputError, match=message):
-        bids.repetition_time(path)
+        sidecars.repetition_time(path)
 
 
 @pytest.mark.parametrize("in_header", [0.0, np.nan, 2.002])
@@ -262,7 +263,7 @@ def test_header_without_the_repetition_time(tmp_path, in_header):
     nib.save(nib.Nifti1Image(np.zeros((3, 3, 3, 4)), np.eye(4), image.header), path)
     (tmp_path / "task-perception_bold.json").write_text('{"RepetitionTime": 2.0}')
     with pytest.raises(InputError, match=f"the header says {in_header:g} s a volume, .* says 2 s"):
-        bids.repetition_time(path)
+        sidecars.repetition_time(path)
 
 
 @pytest.mark.parametrize("kind", ["link", "pointer", "cut off"])
@@ -278,7 +279,7 @@ def test_scan_that_is_not_there_yet(tmp_path, kind):
         path.write_bytes(b"/annex/objects/none.nii.gz\n" if kind == "pointer" else content[:50])
     assert len(bids.find_runs(tmp_path, "sub-01")) == 1
     with pytest.raises(InputError, match="not a readable NIfTI image, or not fetched"):
-        bids.repetition_time(path)
+        sidecars.repetition_time(path)
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
@@ -296,7 +297,7 @@ def test_damaged_scans_are_read_or_refused_never_anything_else(tmp_path, suffix)
         damaged[place] = rng.integers(256)
         path.write_bytes(damaged)
         try:
-            bids.repetition_time(path)
+            sidecars.repetition_time(path)
         except InputError:
             refused += 1
     assert refused > 3

@@ -2,8 +2,14 @@ import re
 
 import pytest
 
-from deeprecon.data.ds001506 import IMAGINED, N_SAMPLES, check_counts, imagined_target
-from deeprecon.data.stimuli import IMAGERY_SHAPES
+from deeprecon.data.ds001506 import (
+    IMAGINED,
+    N_SAMPLES,
+    check_counts,
+    check_data_set,
+    imagined_target,
+)
+from deeprecon.data.simulate.images import IMAGERY_SHAPES
 from deeprecon.errors import InputError
 
 
@@ -51,3 +57,11 @@ def test_counts():
         check_counts(wrong, "sub-01")
     with pytest.raises(InputError, match="sub-01: ds001506 has no session 'dreams', expected perc"):
         check_counts({"dreams": 520}, "sub-01")
+
+
+def test_counts_belong_to_the_label_of_their_set_in_any_order():
+    labels = {"train": "perceptionNaturalImageTraining", "imagery": "imagery"}
+    check_data_set("ds001506", {"imagery": 520, "train": 6000}, labels, "sub-01")
+    with pytest.raises(InputError, match="imagery has 0 samples, expected 520"):
+        check_data_set("ds001506", {"train": 6000}, labels, "sub-01")
+    check_data_set("other", {}, {"train": {"session": "a", "task": "b"}}, "sub-01")

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deeprecon.data.blocks import repetitions
 from deeprecon.data.events import (
     check_against_scan,
     check_known,
     initial_rest,
     read_events,
-    repetitions,
     trials,
 )
 from deeprecon.errors import InputError
@@ -221,7 +221,7 @@ def test_bad_tables(tmp_path, content, message):
         ),
         (
             PERCEPTION.replace("stimulus_name", "stimulus_id"),
-            "column 'stimulus_id' is there 2 times",
+            "column 'stimulus_id' occurs 2 times",
         ),
         (PERCEPTION.replace("32\t8\t1", "32\t8\t1e300"), "row 3: event_type is '1e300'"),
         (PERCEPTION.replace("n01639765", "n" * 140_000), "not a readable TSV file"),
@@ -281,7 +281,7 @@ def test_stimuli_that_a_table_does_not_have():
     check_known([], table, "run.tsv")
     with pytest.raises(
         InputError,
-        match=r"^run\.tsv: unknown stimulus '1639765\.47681'; the table has 3, near it "
+        match=r"^run\.tsv: unknown stimulus '1639765\.47681'; the table has 3, similar: "
         r"'1639765\.047681'",
     ):
         check_known(["3767745.000109", "1639765.47681", "x"], table, "run.tsv")

@@ -90,7 +90,7 @@ def test_resolutions(tmp_path):
     found = find_derivatives(tmp_path / "out", raw_run(tmp_path), "MNI:res-2")
     assert found.bold.name == f"{STEM}_space-MNI_res-2_desc-preproc_bold.nii.gz"
     assert found.mask.name == f"{STEM}_space-MNI_res-2_desc-brain_mask.nii.gz"
-    with pytest.raises(InputError, match=r"run-01 is there in MNI:res-1, MNI:res-2, expected one$"):
+    with pytest.raises(InputError, match=r"run-01 exists in MNI:res-1, MNI:res-2, expected one$"):
         find_derivatives(tmp_path / "out", raw_run(tmp_path), "MNI")
     with pytest.raises(
         InputError, match=r"no .*space-MNI:res-3.*; found space MNI:res-1, MNI:res-2"

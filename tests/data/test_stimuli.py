@@ -5,12 +5,13 @@ from PIL import Image
 
 from deeprecon.data import stimuli
 from deeprecon.data.photos import TEST_PHOTOS, TRAINING_PHOTOS, load_square, photo_path
+from deeprecon.data.simulate import images as drawn
 from deeprecon.errors import InputError
 
 
 def test_shapes_are_those_of_the_experiment():
     """Numbers, colours and shapes in the order of ds001506."""
-    images = stimuli.shape_images(64)
+    images = drawn.shape_images(64)
     assert list(images) == [str(i) for i in range(1, 41)]
     assert images["1"][1] == "red_square"
     assert images["19"][1] == "yellow_+"
@@ -25,7 +26,7 @@ def test_shapes_are_those_of_the_experiment():
 
 
 def test_letters_differ_and_are_black_on_grey():
-    images = [image for image, _ in stimuli.letter_images(64).values()]
+    images = [image for image, _ in drawn.letter_images(64).values()]
     assert len({image.tobytes() for image in images}) == 10
     for image in images:
         assert image.min() == 0
@@ -34,15 +35,15 @@ def test_letters_differ_and_are_black_on_grey():
 
 def test_training_and_test_share_no_photograph():
     assert not set(TRAINING_PHOTOS.values()) & set(TEST_PHOTOS.values())
-    train = stimuli.training_images(60, 32, seed=0)
-    natural = stimuli.natural_images(32)
+    train = drawn.training_images(60, 32, seed=0)
+    natural = drawn.natural_images(32)
     assert not {category for _, category in train.values()} & {c for _, c in natural.values()}
     assert not set(train) & set(natural)
 
 
 def test_training_images_come_from_their_seed():
-    first, again = (stimuli.training_images(12, 32, seed=3) for _ in range(2))
-    other = stimuli.training_images(12, 32, seed=4)
+    first, again = (drawn.training_images(12, 32, seed=3) for _ in range(2))
+    other = drawn.training_images(12, 32, seed=4)
     for key, (image, _) in first.items():
         np.testing.assert_array_equal(image, again[key][0])
     assert {i.tobytes() for i, _ in first.values()} != {i.tobytes() for i, _ in other.values()}
@@ -64,11 +65,11 @@ def test_missing_package_is_named():
 
 
 def test_table_round_trip(tmp_path):
-    stimuli.write_stimuli(tmp_path, "shapes", stimuli.shape_images(32))
+    stimuli.write_stimuli(tmp_path, "shapes", drawn.shape_images(32))
     table = stimuli.read_stimuli(tmp_path / "shapes.tsv")
     assert list(table["stimulus_id"][:3]) == ["1", "2", "3"]
     images = stimuli.load_images(table, 32)
-    np.testing.assert_array_equal(images[18], stimuli.draw_shape("yellow", "+", 32))
+    np.testing.assert_array_equal(images[18], drawn.draw_shape("yellow", "+", 32))
 
 
 def test_import_keeps_ids_letter_for_letter(tmp_path):
@@ -95,7 +96,7 @@ def test_images_are_squared_and_laid_on_white(tmp_path):
     [
         ("stimulus_id\tfile\n1\tno.png\n", "1 image files are missing"),
         ("id\tfile\n1\tno.png\n", "no column 'stimulus_id'"),
-        ("stimulus_id\tfile\n1\ta.png\n1\ta.png\n", "'1' stands more than once"),
+        ("stimulus_id\tfile\n1\ta.png\n1\ta.png\n", "'1' occurs more than once"),
         ("stimulus_id\tfile\n", "no stimuli"),
     ],
 )

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from deeprecon.decode.layer import LayerDecoder, TrainingVoxels
-from deeprecon.decode.region import Region
+from deeprecon.decode.region import DecoderInput, Region
 from deeprecon.decode.ridge import TopKRidge
-from deeprecon.decode.stream import Wanted, decode_layer, permuted
+from deeprecon.decode.stream import decode_layer, permuted
 from deeprecon.decode.weights import predict_from_weights
 from deeprecon.errors import InputError
 from deeprecon.features import store
@@ -55,10 +55,10 @@ def test_blocks_are_of_whole_chunks_if_they_fit(features, monkeypatch, limit, n_
 
 def test_blocks_decode_as_one(features, tmp_path):
     path, values = features
-    wanted = [
-        Wanted(tmp_path / "a.h5", X[:4], ["k", "l", "m", "n"]),
-        Wanted(tmp_path / "b.h5", X[7:9], ["x", "x"], np.array([1, 2])),
-    ]
+    wanted = {
+        tmp_path / "a.h5": DecoderInput(X[:4], ["k", "l", "m", "n"]),
+        tmp_path / "b.h5": DecoderInput(X[7:9], ["x", "x"], np.array([1, 2])),
+    }
     decode_layer(decoder(), path, wanted, {"study": "s"})
     whole = decoder().decode(values, IDS, np.concatenate([X[:4], X[7:9]]))
     for name, rows in (("a", slice(0, 4)), ("b", slice(4, 6))):
@@ -73,7 +73,7 @@ def test_blocks_decode_as_one(features, tmp_path):
 @pytest.mark.parametrize("n_voxels", [5, None])
 def test_saved_weights_predict_the_same(features, tmp_path, n_voxels):
     path, _ = features
-    wanted = [Wanted(tmp_path / "a.h5", X[:4], list("klmn"))]
+    wanted = {tmp_path / "a.h5": DecoderInput(X[:4], list("klmn"))}
     decode_layer(decoder(n_voxels, n_jobs=2), path, wanted, {}, weights=tmp_path / "w.h5")
     predicted = predict_from_weights(tmp_path / "w.h5", X[:4])
     np.testing.assert_allclose(predicted, read_features(tmp_path / "a.h5")[0], rtol=1e-4, atol=1e-4)
@@ -86,7 +86,7 @@ def test_saved_weights_predict_the_same(features, tmp_path, n_voxels):
 def test_some_units_are_decoded_as_among_all(features, tmp_path):
     path, values = features
     units = sample_units(SHAPE, 30, "conv", seed=3)
-    wanted = [Wanted(tmp_path / "a.h5", X[:4], list("klmn"))]
+    wanted = {tmp_path / "a.h5": DecoderInput(X[:4], list("klmn"))}
     decode_layer(decoder(), path, wanted, {}, units=units, weights=tmp_path / "w.h5")
     found, _ = read_features(tmp_path / "a.h5")
     whole = decoder().decode(values, IDS, X[:4]).reshape(4, -1)
@@ -103,7 +103,7 @@ def test_permuted_training_decodes_something_else(features, tmp_path):
     order = permuted(IDS, 4)
     assert sorted(order) == sorted(IDS)
     assert order == permuted(IDS, 4) != permuted(IDS, 5)
-    wanted = [Wanted(tmp_path / "a.h5", X[:4], list("klmn"))]
+    wanted = {tmp_path / "a.h5": DecoderInput(X[:4], list("klmn"))}
     decode_layer(decoder(), path, wanted, {}, permutation_seed=4)
     expected = decoder().decode(values, order, X[:4])
     found, _ = read_features(tmp_path / "a.h5")
@@ -120,7 +120,7 @@ def test_nothing_is_left_of_a_layer_that_fails(features, tmp_path, mistake):
     else:
         write_features(path, values[1:], IDS[1:], {})
         message = "train.h5: features: no row for 1 of 20 stimuli that were shown, .* 'image0'"
-    wanted = [Wanted(tmp_path / f"{name}.h5", X[:4], list("klmn")) for name in "ab"]
+    wanted = {tmp_path / f"{name}.h5": DecoderInput(X[:4], list("klmn")) for name in "ab"}
     with pytest.raises(InputError, match=message):
         decode_layer(decoder(), path, wanted, {}, weights=tmp_path / "w.h5")
     assert [file.name for file in tmp_path.iterdir()] == ["train.h5"]
@@ -132,7 +132,7 @@ def test_sampled_units_and_statistics_of_a_file_in_blocks(features):
     units = sample_units(SHAPE, 30, "conv", seed=3)
     assert np.array_equal(sampled, values.reshape(20, -1)[:, units])
     assert which.shape == SHAPE
-    assert np.array_equal(which.place, units)
+    assert np.array_equal(which.index, units)
     assert not np.array_equal(units, sample_units(SHAPE, 30, "other", seed=3))
     assert sample_units(SHAPE, 1000, "conv", seed=3).tolist() == list(range(144))
     found, whole = LayerStatistics.of_file(path), LayerStatistics.of(values)

@@ -1,8 +1,11 @@
 """Cross-validation that must not leak, and the table that it chooses settings in."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from deeprecon.data.bdata import BData
+from deeprecon.decode.folds import folds_of, image_sets, training_groups
 from deeprecon.decode.layer import LayerDecoder, TrainingVoxels
 from deeprecon.decode.models import build, candidates
 from deeprecon.decode.ridge import TopKRidge
@@ -11,19 +14,17 @@ from deeprecon.decode.tables import (
     read_settings,
     score_rows,
     validation_table,
-    write_table,
 )
 from deeprecon.decode.validate import (
     Scores,
     cross_validate,
     decode_held_out,
-    folds_of,
-    image_sets,
     score_layer,
 )
 from deeprecon.errors import InputError
 from deeprecon.features.sampled import SampledUnits
 from deeprecon.features.units import Units
+from deeprecon.tables import write_table
 
 RNG = np.random.default_rng(0)
 IDS = [f"image{i}" for i in range(60)]
@@ -104,6 +105,34 @@ def test_image_sets_of_five_passes_over_the_same_runs():
         assert len({found[name] for name in images}) == 1
 
 
+@pytest.mark.parametrize(
+    ("hold_out", "expected"),
+    [
+        ("category", {"a": "cat", "b": "cat", "c": "dog", "d": "d"}),
+        ("image_set", {"a": "set 1", "b": "set 2", "c": "set 1", "d": "set 2"}),
+    ],
+)
+def test_training_images_are_grouped_as_the_settings_say(hold_out, expected):
+    shown = ["a", "b", "c", "a", "d", "b"]
+    samples = BData.from_columns(
+        np.zeros((7, 1)),
+        {
+            "stimulus_id": [*shown, "test"],
+            "stimulus_set": ["train"] * 6 + ["natural"],
+            "Session": np.array([1.0, 1, 1, 2, 1, 2, 1]),
+            "Run": np.array([1.0, 2, 1, 1, 2, 2, 1]),
+        },
+        {"ROI_V": np.ones(1, bool)},
+    )
+    stimuli = pd.DataFrame(
+        {"stimulus_id": list("abcde"), "category": ["cat", "cat", "dog", "", "dog"]}
+    )
+    assert training_groups(samples, stimuli, hold_out) == expected
+    if hold_out == "category":
+        with pytest.raises(InputError, match=r"no row for 1 training stimuli .* such as 'c'"):
+            training_groups(samples, stimuli[stimuli["stimulus_id"] != "c"], hold_out)
+
+
 def test_scores_of_a_layer_and_their_rows():
     true = RNG.normal(size=(10, 30))
     true[:, 4] = 2.5  # constant: no profile correlation
@@ -126,7 +155,9 @@ def test_the_best_settings_of_each_layer_are_chosen_and_come_back(tmp_path):
     models = candidates({"model": "topk", "n_voxels": ["all", 20], "alpha": [10, 100]}, 30)
     profiles = [(0, 3), (1, 9), (2, np.nan), (3, 2)]
     by_model = [{"a": scores(a), "b": scores(b)} for a, b in profiles]
-    write_table(tmp_path / "cv.tsv", validation_table(models, by_model, {"subject": "s"}))
+    write_table(
+        tmp_path / "cv.tsv", validation_table(models, by_model, {"subject": "s"}), digits=None
+    )
     assert read_settings(tmp_path / "cv.tsv", "a") == models[3]
     assert read_settings(tmp_path / "cv.tsv", "b") == models[1]
     assert read_settings(tmp_path / "cv.tsv", "b")["n_voxels"] == "all"

@@ -1,9 +1,18 @@
+import h5py
 import numpy as np
 import pytest
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.baselines import derangement, mean_image, nearest_training
-from deeprecon.evaluate.pictures import read_pictures, write_pictures
+from deeprecon.evaluate.baseline_files import read_baselines, write_baselines
+from deeprecon.evaluate.baselines import (
+    BASELINES,
+    baseline_images,
+    derangement,
+    mean_image,
+    nearest_training,
+)
+from deeprecon.features.sampled import SampledUnits
+from deeprecon.features.units import Units
 
 
 @pytest.mark.parametrize("n", [2, 3, 7, 50])
@@ -64,12 +73,47 @@ def test_the_mean_image_is_rounded_and_repeated():
     assert (mean == 86).all()
 
 
-def test_pictures_read_back_in_the_order_asked_for(tmp_path):
+def test_baselines_read_back_in_the_order_asked_for(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
     path = tmp_path / "set.h5"
-    write_pictures(path, {"b": images, "a": images[::-1]}, ["x", "y", "z"], {"study": "s"})
-    back = read_pictures(path, ["z", "x"])
+    write_baselines(path, {"b": images, "a": images[::-1]}, ["x", "y", "z"], {"study": "s"})
+    back = read_baselines(path, ["z", "x"])
     assert list(back) == ["b", "a"]
+    with h5py.File(path) as file:
+        assert list(file["images"]) == ["b", "a"]
     np.testing.assert_array_equal(back["b"], images[[2, 0]])
     with pytest.raises(InputError, match="w"):
-        read_pictures(path, ["w"])
+        read_baselines(path, ["w"])
+
+
+def images(n, seed):
+    return np.random.default_rng(seed).integers(0, 256, (n, 4, 4, 3), dtype=np.uint8)
+
+
+def baselines(n=5, **options):
+    """Baselines of n reconstructions whose features are those of the last training images."""
+    rng = np.random.default_rng(3)
+    units = {"conv": Units((2, 3, 3), np.array([0, 4, 17])), "fc": Units.every((6,))}
+    whole = {"conv": rng.standard_normal((12, 2, 3, 3)), "fc": rng.standard_normal((12, 6))}
+    known = {k: v.reshape(12, -1)[:, units[k].index] for k, v in whole.items()}
+    sampled = SampledUnits([str(i) for i in range(12)], known, units)
+    decoded = {layer: values[-n:] for layer, values in whole.items()}
+    return baseline_images(images(n, 0), decoded, images(12, 1), sampled, **options)
+
+
+def test_every_baseline_is_an_image_for_each_reconstruction():
+    found = baselines(mean=images(1, 4), start=images(1, 5))
+    assert list(found) == list(BASELINES)
+    assert {part.shape for part in found.values()} == {(5, 4, 4, 3)}
+    np.testing.assert_array_equal(found["nearest_training"], images(12, 1)[-5:])
+    np.testing.assert_array_equal(found["mean_training"][0], mean_image(images(12, 1), 1)[0])
+    for name, seed in (("mean_features", 4), ("prior_only", 5)):
+        np.testing.assert_array_equal(found[name], np.repeat(images(1, seed), 5, axis=0))
+    shuffled, own = found["shuffled_features"], images(5, 0)
+    assert sorted(map(bytes, shuffled)) == sorted(map(bytes, own))
+    assert not any((a == b).all() for a, b in zip(shuffled, own, strict=True))
+
+
+def test_baselines_that_do_not_exist_are_left_out():
+    assert list(baselines()) == ["shuffled_features", "nearest_training", "mean_training"]
+    assert list(baselines(n=1)) == ["nearest_training", "mean_training"]

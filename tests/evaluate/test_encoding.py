@@ -4,7 +4,7 @@ import pytest
 from deeprecon.decode.region import Region
 from deeprecon.errors import InputError
 from deeprecon.evaluate.encoding import (
-    LEAST_VOXELS,
+    MINIMUM_VOXELS,
     EncodingModel,
     brain_correlation,
     brain_scores,
@@ -55,7 +55,7 @@ def test_accuracy_is_that_of_images_that_were_held_out():
     found = EncodingModel.fit(FEATURES, noise, FOLDS)
     assert abs(found.accuracy.mean()) < 0.1  # in the training images it would be .4
     assert "the encoding model predicts" in str(found.not_usable())
-    assert str(LEAST_VOXELS) in str(found.not_usable())
+    assert str(MINIMUM_VOXELS) in str(found.not_usable())
 
 
 def test_copies_of_an_image_in_two_folds_would_look_like_accuracy():

@@ -1,10 +1,10 @@
-"""Noise ceiling of pictures from halves: planted noise is recovered."""
+"""Noise ceiling of images from halves: planted noise is recovered."""
 
 import numpy as np
 import pytest
 
 from deeprecon.decode.region import TestSamples
-from deeprecon.evaluate.halves import in_both, picture_ceiling, spread
+from deeprecon.evaluate.halves import image_noise_ceiling, in_both, spread
 from deeprecon.evaluate.suite import Score
 
 RNG = np.random.default_rng(0)
@@ -16,21 +16,21 @@ def correlations(a, b):
 
 
 @pytest.mark.parametrize("noise", [0.3, 1.0, 3.0])
-def test_the_ceiling_is_the_correlation_with_the_picture_without_noise(noise):
+def test_the_ceiling_is_the_correlation_with_the_image_without_noise(noise):
     """Each half has noise of its own; the whole is their mean."""
     pictures = RNG.normal(size=(200, 300))
     halves = [pictures + noise * RNG.normal(size=pictures.shape) for _ in range(2)]
     expected = correlations(np.mean(halves, axis=0), pictures).mean()
-    assert picture_ceiling(correlations(*halves)) == pytest.approx(expected, abs=0.02)
+    assert image_noise_ceiling(correlations(*halves)) == pytest.approx(expected, abs=0.02)
 
 
 def test_halves_that_say_nothing_have_no_ceiling():
-    assert np.isnan(picture_ceiling(np.array([-0.2, 0.1])))
-    assert np.isnan(picture_ceiling(np.array([np.nan])))
-    assert picture_ceiling(np.array([1.0, 1.0])) == 1
+    assert np.isnan(image_noise_ceiling(np.array([-0.2, 0.1])))
+    assert np.isnan(image_noise_ceiling(np.array([np.nan])))
+    assert image_noise_ceiling(np.array([1.0, 1.0])) == 1
 
 
-def test_scores_of_some_images_are_put_in_their_places():
+def test_scores_of_some_images_are_extended_to_all():
     score = Score("m", "own", np.array([1.0, 2.0]), "RGB", 8)
     (whole,) = spread([score], [2, 0], 4)
     np.testing.assert_array_equal(whole.values, [2, np.nan, 1, np.nan])
@@ -57,7 +57,7 @@ def test_the_last_of_an_odd_number_is_in_neither_half():
     assert dict(zip(test.half(2)[1], test.half(2)[0][:, 0], strict=True)) == {"a": 2, "b": 5}
 
 
-def test_what_came_once_has_no_half():
+def test_a_stimulus_shown_once_has_no_half():
     first, names = samples("aab").half(1)
     assert names == ["a"]
     assert len(first) == 1

@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from deeprecon.errors import InputError
 from deeprecon.evaluate import perceptual
-from deeprecon.evaluate.perceptual import PERCEPTUAL, PerceptualScore, not_computed
+from deeprecon.evaluate.perceptual import PerceptualScore, not_computed
+from deeprecon.evaluate.registry import METRICS, NetworkMetric, available_weights, metrics_of
 
 IMAGENET_MEAN, IMAGENET_SD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 TINY = "tiny.pth"
@@ -62,10 +63,11 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Tiny:
     network = Tiny()
     torch.save(network.state_dict(), tmp_path / TINY)
     monkeypatch.setattr(torchvision.models, "tiny", Tiny, raising=False)
-    score = replace(PERCEPTUAL["alexnet_2"], file=TINY, load=perceptual._of("tiny", "first"))
-    monkeypatch.setitem(PERCEPTUAL, "tiny", replace(score, size=24))
+    arguments = {"name": "tiny", "layer": "first"}
+    score = replace(METRICS["alexnet_2"], file=TINY, arguments=arguments)
+    monkeypatch.setitem(METRICS, "tiny", replace(score, size=24))
     monkeypatch.setitem(
-        PERCEPTUAL, "tiny_distance", replace(score, size=24, kind="correlation_distance")
+        METRICS, "tiny_distance", replace(score, size=24, kind="correlation_distance")
     )
     return network
 
@@ -87,7 +89,7 @@ def alexnet(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path]:
 
 def without_hash(monkeypatch: pytest.MonkeyPatch, name: str, file: str) -> None:
     """Let the file of a score have a name that does not hold its hash."""
-    monkeypatch.setitem(PERCEPTUAL, name, replace(PERCEPTUAL[name], file=file))
+    monkeypatch.setitem(METRICS, name, replace(METRICS[name], file=file))
 
 
 def test_files_are_those_of_torchvision():
@@ -101,7 +103,7 @@ def test_files_are_those_of_torchvision():
         "efficientnet_b1_v2": models.EfficientNet_B1_Weights.IMAGENET1K_V2,
     }
     for name, weights in expected.items():
-        assert PERCEPTUAL[name].file == weights.url.rsplit("/", 1)[1], name
+        assert METRICS[name].file == weights.url.rsplit("/", 1)[1], name
 
 
 def test_kinds_and_sizes_are_those_of_mindeye():
@@ -109,7 +111,7 @@ def test_kinds_and_sizes_are_those_of_mindeye():
     distance = {"efficientnet_b1_v1": 255, "efficientnet_b1_v2": 255, "swav": 224}
     for sizes, kind in ((identification, "identification"), (distance, "correlation_distance")):
         for name, size in sizes.items():
-            assert (PERCEPTUAL[name].kind, PERCEPTUAL[name].size) == (kind, size), name
+            assert (METRICS[name].kind, METRICS[name].size) == (kind, size), name
 
 
 @pytest.mark.parametrize(("name", "modules"), [("alexnet_2", 5), ("alexnet_5", 12)])
@@ -201,7 +203,7 @@ def test_swav_has_a_file_of_parallel_training_with_heads(monkeypatch, tmp_path):
     network = torchvision.models.resnet18(weights=None).eval()
     state = {f"module.{k}": v for k, v in network.state_dict().items() if k[:3] != "fc."}
     state["module.projection_head.0.weight"] = state["module.prototypes.weight"] = torch.ones(2)
-    torch.save(state, tmp_path / PERCEPTUAL["swav"].file)
+    torch.save(state, tmp_path / METRICS["swav"].file)
     pooled: list[Tensor] = []
     network.avgpool.register_forward_hook(lambda *given: pooled.append(given[2]))
     true, recon = make_images(2, seed=1), make_images(2, seed=2)
@@ -273,9 +275,9 @@ def test_clip_is_read_by_open_clip(monkeypatch, tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", PERCEPTUAL)
+@pytest.mark.parametrize("name", metrics_of(NetworkMetric))
 def test_without_weights_or_package_there_is_a_reason(monkeypatch, tmp_path, name):
-    one = PERCEPTUAL[name]
+    one = METRICS[name]
     monkeypatch.setattr(perceptual, "find_spec", lambda package: object())
     reason = not_computed(name, tmp_path)
     assert reason is not None and reason.endswith(f"weights missing: {one.file}")
@@ -290,7 +292,7 @@ def test_without_weights_or_package_there_is_a_reason(monkeypatch, tmp_path, nam
 
 def test_dreamsim_does_not_download_what_is_missing(monkeypatch, tmp_path):
     monkeypatch.setattr(perceptual, "find_spec", lambda package: object())
-    folder = tmp_path / PERCEPTUAL["dreamsim"].file
+    folder = tmp_path / METRICS["dreamsim"].file
     folder.mkdir()
     (folder / "dino_vitb16_pretrain.pth").touch()
     with pytest.raises(InputError, match="no 'dino_vitb16_lora'"):
@@ -298,7 +300,7 @@ def test_dreamsim_does_not_download_what_is_missing(monkeypatch, tmp_path):
 
 
 def test_a_file_with_another_hash_is_refused(tmp_path):
-    (tmp_path / PERCEPTUAL["alexnet_2"].file).write_bytes(b"something else")
+    (tmp_path / METRICS["alexnet_2"].file).write_bytes(b"something else")
     with pytest.raises(InputError, match=r"alexnet-owt-7be5be79\.pth: SHA-256 .* 7be5be79"):
         PerceptualScore("alexnet_2", tmp_path)
 
@@ -314,3 +316,10 @@ def test_files_of_something_else_are_refused(tiny, tmp_path):
     torch.save(nn.Conv2d(3, 4, 3).state_dict(), tmp_path / TINY)
     with pytest.raises(InputError, match=r"tiny\.pth.*first\.weight"):
         PerceptualScore("tiny", tmp_path)
+
+
+def test_only_weights_that_exist_are_inputs(tmp_path):
+    names = list(metrics_of(NetworkMetric))
+    assert available_weights(names, str(tmp_path)) == []
+    (tmp_path / METRICS["clip"].file).touch()
+    assert available_weights(names, str(tmp_path)) == [str(tmp_path / "ViT-L-14.pt")]

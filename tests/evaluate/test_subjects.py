@@ -6,7 +6,7 @@ from scipy import stats
 from deeprecon.errors import InputError
 from deeprecon.evaluate.subjects import COLUMNS, joint_bootstrap_ci, over_subjects
 from deeprecon.stats.bootstrap import bootstrap_ci
-from deeprecon.study import AVERAGE
+from deeprecon.targets import AVERAGE
 
 KEYS = {"roi": "VC", "method": "m", "set": "natural"}
 
@@ -19,7 +19,7 @@ def tables(values, p_holm=None, chance=0.5, metric="pixel_identification", direc
     for k, (scores, p) in enumerate(zip(values, p_holm, strict=True)):
         subject = f"sub-{k:02d}"
         whole.append(
-            {**about, "subject": subject, "pictures": "reconstruction", "chance": chance}
+            {**about, "subject": subject, "condition": "reconstruction", "chance": chance}
             | {"value": np.nanmean(scores), "p_holm": p}
         )
         images += [
@@ -100,7 +100,7 @@ def test_one_subject_and_the_average_subject_are_left_out():
 
 def test_baselines_are_left_out():
     whole, images = tables(np.full((2, 4), 0.9))
-    other = whole.assign(pictures="mean image", value=0.1)
+    other = whole.assign(condition="mean image", value=0.1)
     row = over_subjects(pd.concat([whole, other]), images, 99).iloc[0]
     assert (row["value"], row["n_subjects"]) == (pytest.approx(0.9), 2)
 

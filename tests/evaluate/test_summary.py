@@ -6,8 +6,8 @@ from deeprecon.evaluate.summary import beside_baselines, summary
 KEYS = {"subject": "sub-01", "roi": "VC", "method": "all", "set": "natural"}
 
 
-def row(metric, value, pictures="reconstruction", direction="recon", **changes):
-    return KEYS | {"pictures": pictures, "metric": metric, "direction": direction,
+def row(metric, value, condition="reconstruction", direction="recon", **changes):
+    return KEYS | {"condition": condition, "metric": metric, "direction": direction,
                    "value": value, "n": 12} | changes  # fmt: skip
 
 
@@ -20,6 +20,7 @@ SCORES = pd.DataFrame(
         row("pixel_correlation", np.nan, "prior_only", "own"),
         row("pixel_correlation", 0.05, "nearest_training", "own"),
         row("pixel_correlation", 0.02, "control", "own"),
+        row("mine:edges", 0.6, direction="own"),
         row("clip", np.nan, direction=np.nan, n=0),
         row("identification_b0", 0.7),
     ]
@@ -29,12 +30,12 @@ SCORES = pd.DataFrame(
 def test_scores_stand_side_by_side_in_the_order_of_papers():
     table = summary(SCORES)
     assert list(table.columns) == [
-        "subject", "roi", "method", "set", "pictures", "n", "pixel_correlation",
-        "pixel_identification",
+        "subject", "roi", "method", "set", "condition", "n", "pixel_correlation",
+        "pixel_identification", "mine:edges",
     ]  # fmt: skip
-    first = table[(table.method == "all") & (table.pictures == "reconstruction")].iloc[0]
+    first = table[(table.method == "all") & (table.condition == "reconstruction")].iloc[0]
     assert (first.n, first.pixel_correlation, first.pixel_identification) == (12, 0.5, 0.9)
-    assert set(table.pictures) == {"reconstruction", "nearest_training", "control"}
+    assert set(table.condition) == {"reconstruction", "nearest_training", "control"}
 
 
 def test_a_score_beside_what_less_would_score():

@@ -1,4 +1,3 @@
-import io
 import logging
 
 import numpy as np
@@ -23,6 +22,7 @@ from deeprecon.stats.corrections import holm
 from deeprecon.stats.correlation import similarity_matrix
 from deeprecon.stats.identification import two_way_identification
 from deeprecon.stats.permutation import permutation_test
+from deeprecon.tables import write_table
 
 KEYS = {"subject": "sub-01", "roi": "VC", "method": "pixel-2019", "set": "test"}
 IDS = ["n01", "n02", "n03", "n04", "n05"]
@@ -30,36 +30,36 @@ FAST = Tests(seed=0, n_permutations=200, n_bootstrap=200)
 
 
 def make_sets():
-    """True images, reconstructions, floor (others' images) and ceiling (closer to the truth)."""
+    """True images, reconstructions, a control (other images), and images closer to the truth."""
     rng = np.random.default_rng(0)
     true, noise = rng.integers(0, 256, (2, 5, 16, 16, 3))
     recon = 0.03 * true + 0.97 * noise  # so bad that few scores are 0 or 1
     return [x.astype(np.uint8) for x in (true, recon, recon[[1, 2, 3, 4, 0]], 0.8 * true)]
 
 
-def tables(tests=FAST, ids=IDS, keys=KEYS, missing=None, recon=None, **kinds):
+def tables(tests=FAST, ids=IDS, keys=KEYS, missing=None, recon=None, **baselines):
     true, good, *_ = make_sets()
-    pictures = {RECONSTRUCTION: good if recon is None else recon, **kinds}
-    scores = {kind: list(pixel_scores(true, images)) for kind, images in pictures.items()}
+    conditions = {RECONSTRUCTION: good if recon is None else recon, **baselines}
+    scores = {name: list(pixel_scores(true, images)) for name, images in conditions.items()}
     return score_table(
         scores, keys=keys, stimulus_id=ids, resampling="area", tests=tests, missing=missing
     )
 
 
-def pick(table, metric, direction="recon", pictures=RECONSTRUCTION):
+def pick(table, metric, direction="recon", condition=RECONSTRUCTION):
     rows = table[(table.metric == metric) & (table.direction == direction)]
-    return rows[rows.pictures == pictures].squeeze(axis=0) if "pictures" in rows else rows
+    return rows[rows.condition == condition].squeeze(axis=0) if "condition" in rows else rows
 
 
-def test_a_row_a_score_and_kind_of_pictures_and_one_an_image():
-    true, recon, floor, ceiling = make_sets()
-    whole, images = tables(**{CONTROL: floor, TRUE_FEATURES: ceiling, "mean_training": floor})
+def test_every_score_of_a_condition_has_a_row_and_so_has_every_image():
+    true, recon, control, better = make_sets()
+    whole, images = tables(**{CONTROL: control, TRUE_FEATURES: better, "mean_training": control})
     assert tuple(whole.columns) == COLUMNS
     assert tuple(images.columns) == IMAGE_COLUMNS
-    assert not whole.duplicated(["pictures", "metric", "direction"]).any()
+    assert not whole.duplicated(["condition", "metric", "direction"]).any()
     assert not images.duplicated(["stimulus_id", "metric", "direction"]).any()
-    assert set(whole.pictures) == {RECONSTRUCTION, CONTROL, TRUE_FEATURES, "mean_training"}
-    n_scores = (whole.pictures == RECONSTRUCTION).sum()
+    assert set(whole.condition) == {RECONSTRUCTION, CONTROL, TRUE_FEATURES, "mean_training"}
+    n_scores = (whole.condition == RECONSTRUCTION).sum()
     assert len(images) == 5 * n_scores
     assert (whole[list(KEYS)] == list(KEYS.values())).all(axis=None)
     assert (whole.version == VERSION).all()
@@ -71,14 +71,15 @@ def test_a_row_a_score_and_kind_of_pictures_and_one_an_image():
         row = pick(whole, "pixel_identification", direction)
         values = [
             two_way_identification(similarity_matrix(true, x), direction)
-            for x in (recon, floor, ceiling)
+            for x in (recon, control, better)
         ]
-        assert [row.value, row.floor, row.ceiling] == [x.mean() for x in values]
+        assert [row.value, row.permuted_control, row.true_features] == [x.mean() for x in values]
+        columns = ("value", "permuted_control", "true_features")
         rows = pick(images, "pixel_identification", direction).set_index("stimulus_id")
         assert list(rows.index) == IDS
-        for column, expected in zip(("value", "floor", "ceiling"), values, strict=True):
+        for column, expected in zip(columns, values, strict=True):
             np.testing.assert_array_equal(rows[column], expected)
-    assert pick(whole, "pixel_identification", pictures=CONTROL).value == values[1].mean()
+    assert pick(whole, "pixel_identification", condition=CONTROL).value == values[1].mean()
 
 
 def test_intervals_and_p_values_come_from_the_statistics():
@@ -126,9 +127,9 @@ def test_blank_reconstructions_count_as_missed_and_are_reported(caplog):
 
 
 def test_equal_pictures_of_a_baseline_are_not_warned_of(caplog):
-    *_, floor, _ = make_sets()
+    *_, control, _ = make_sets()
     with caplog.at_level(logging.WARNING):
-        tables(prior_only=np.full_like(floor, 128))
+        tables(prior_only=np.full_like(control, 128))
     assert not caplog.text
 
 
@@ -167,9 +168,11 @@ def test_names_that_do_not_fit_are_refused(change, message):
         tables(**change)
 
 
-def test_tables_read_back_with_ids_as_text():
+def test_tables_read_back_with_ids_as_text(tmp_path):
     whole, images = tables(ids=["01", "02", "3.10", "4", "5"], missing={"clip": "not computed"})
     for table in (whole, images):
-        text = io.StringIO(table.to_csv(sep="\t", index=False))
-        back = read_scores(text)
+        write_table(tmp_path / "table.tsv", table, digits=None)
+        back = read_scores(tmp_path / "table.tsv")
         pd.testing.assert_frame_equal(back, table, check_dtype=False)
+        both = read_scores(tmp_path / "table.tsv", tmp_path / "table.tsv")
+        assert len(both) == 2 * len(table)

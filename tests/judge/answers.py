@@ -1,16 +1,15 @@
 """Tables of answers, by a rule for each trial."""
 
-from deeprecon.judge.questions import Task
 from deeprecon.judge.trials import build_trials
-from tests.judge.tables import table
+from tests.judge.tables import asked, table
 
 SWAP = {"left": "right", "right": "left"}
 
 
-def key_of(sets, trials, n_raters, methods=("method-x",), task="identification", seed=0):
+def key_of(sets, trials, n_raters, methods=("method_x",), task="identification", seed=0):
     """The key of a study of one task; picture ids aside."""
-    asked = Task(task, list(methods), ["roi-vc"], trials=trials)
-    return build_trials(table(sets, methods=methods), [asked], n_raters=n_raters, seed=seed)
+    only = asked(task, list(methods), ["roi_vc"], trials=trials)
+    return build_trials(table(sets, methods=methods), [only], n_raters=n_raters, seed=seed)
 
 
 def answers_of(key, chooses_target, lists=None, kept=True):

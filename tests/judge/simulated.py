@@ -5,13 +5,12 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from deeprecon.judge.questions import Task
-from deeprecon.judge.simulate import simulate_ratings
 from deeprecon.judge.study import pictures_of
 from deeprecon.judge.trials import build_trials
-from tests.judge.tables import table
+from tests.judge.simulate import simulate_ratings
+from tests.judge.tables import asked, table
 
-ROI = "roi-vc"
+ROI = "roi_vc"
 
 
 def key_with_pictures(images, tasks, n_raters, seed=0):
@@ -32,13 +31,13 @@ def _opaque(name):
 def identification(n_images, trials, n_raters, subjects=("sub-one",), methods=("dgn",)):
     images = table({"natural": n_images}, subjects=subjects, methods=methods)
     return key_with_pictures(
-        images, [Task("identification", methods, [ROI], trials=trials)], n_raters
+        images, [asked("identification", methods, [ROI], trials=trials)], n_raters
     )
 
 
 def preference(methods, n_images, trials, n_raters, subjects=("sub-one",), sets=("natural",)):
     images = table(dict.fromkeys(sets, n_images), subjects=subjects, methods=methods)
-    return key_with_pictures(images, [Task("preference", methods, [ROI], trials=trials)], n_raters)
+    return key_with_pictures(images, [asked("preference", methods, [ROI], trials=trials)], n_raters)
 
 
 def responses(key, ratings, excluded=()):

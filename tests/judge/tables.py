@@ -5,11 +5,17 @@ import pandas as pd
 from PIL import Image, PngImagePlugin
 
 from deeprecon.judge.questions import IMAGE_COLUMNS
+from deeprecon.judge.settings import TaskSettings
 
 COLOURS = ("red", "green", "blue", "white")
 
 
-def table(sets, subjects=("sub-one",), methods=("method-x",), rois=("roi-vc",), folder="."):
+def asked(name, methods, rois, sets=None, **options):
+    """Settings of a task."""
+    return TaskSettings(task=name, methods=methods, rois=rois, sets=sets, **options)
+
+
+def table(sets, subjects=("sub-one",), methods=("method_x",), rois=("roi_vc",), folder="."):
     """A row per reconstruction; `sets`: name -> number of stimuli."""
     rows = [
         (

@@ -1,18 +1,17 @@
-"""Precision before any data."""
+"""Precision of a planned study."""
 
 import numpy as np
 import pytest
 
 from deeprecon.errors import InputError
 from deeprecon.judge.power import N_RATERS, N_TRIALS, power_table, study_power
-from deeprecon.judge.questions import Task
 from deeprecon.judge.trials import build_trials
-from tests.judge.tables import table
+from tests.judge.tables import asked, table
 
 SMALL = {"n_images": 30, "n_conditions": 2, "n_studies": 12, "n_resamples": 200}
 
 
-def test_more_raters_trials_and_images_are_more_precise():
+def test_more_raters_trials_and_images_increase_precision():
     grid = power_table([4, 24], [40, 240], **SMALL).set_index(["raters", "trials"])["half_width"]
     assert grid[24, 40] < grid[4, 40]
     assert grid[24, 240] < grid[24, 40]
@@ -21,8 +20,8 @@ def test_more_raters_trials_and_images_are_more_precise():
     assert few > grid[24, 240]
 
 
-def test_it_is_near_what_a_formula_says_where_only_answers_vary():
-    """Raters and images alike, one answer a cell: a binomial interval."""
+def test_precision_agrees_with_the_binomial_formula_for_equal_raters_and_images():
+    """Equal raters and images, one answer of each rater to each image: a binomial interval."""
     row = power_table(
         [50], [100], n_images=100, n_conditions=2, rater_sd=0, item_sd=0, n_studies=10, seed=3
     ).iloc[0]
@@ -48,8 +47,8 @@ def test_bad_numbers_are_refused(name):
 def test_the_table_of_a_study_has_its_own_design():
     images = table({"n": 20}, methods=("x", "y"))
     tasks = [
-        Task("preference", ["x", "y"], ["roi-vc"], trials=20),
-        Task("identification", ["x", "y"], ["roi-vc"], trials=60),
+        asked("preference", ["x", "y"], ["roi_vc"], trials=20),
+        asked("identification", ["x", "y"], ["roi_vc"], trials=60),
     ]
     trials = build_trials(images, tasks, n_raters=9, seed=0)
     power = study_power(trials)

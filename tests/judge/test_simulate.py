@@ -1,4 +1,4 @@
-"""Simulated raters answer as they are told to, and pass or fail the checks of ratings."""
+"""Simulated raters have the requested properties, and pass or fail the checks of ratings."""
 
 import hashlib
 import json
@@ -9,12 +9,12 @@ import pytest
 
 from deeprecon.errors import InputError
 from deeprecon.judge.analysis.accuracy import accuracy_table
-from deeprecon.judge.questions import Task
-from deeprecon.judge.sent.ratings import read_ratings
-from deeprecon.judge.sent.rules import Rules
-from deeprecon.judge.simulate import ability_for, mean_accuracy, simulate_ratings
+from deeprecon.judge.power import ability_for, mean_accuracy
+from deeprecon.judge.ratings.reading import read_ratings
+from deeprecon.judge.settings import Rules
+from tests.judge.simulate import simulate_ratings
 from tests.judge.simulated import ROI, identification, key_with_pictures, responses
-from tests.judge.tables import coloured, table
+from tests.judge.tables import asked, coloured, table
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def key():
     return identification(n_images=30, trials=120, n_raters=6)
 
 
-def test_mean_accuracy_is_that_of_many_logits():
+def test_mean_accuracy_agrees_with_simulation():
     logits = np.random.default_rng(0).normal(1.0, 1.5, 400_000)
     assert mean_accuracy(1.0, 1.5) == pytest.approx(np.mean(1 / (1 + np.exp(-logits))), abs=2e-3)
     assert ability_for(0.5, 1.0) == pytest.approx(0, abs=1e-9)
@@ -31,7 +31,7 @@ def test_mean_accuracy_is_that_of_many_logits():
         ability_for(1, 1.0)
 
 
-def test_answers_have_the_accuracy_that_was_asked_for(key):
+def test_answers_have_the_requested_accuracy(key):
     ability = ability_for(0.8, 0)
     answers = responses(key, simulate_ratings(key, ability=ability, rater_sd=0, item_sd=0, lapse=0))
     tested = answers[answers["kind"] != "catch"]
@@ -39,7 +39,7 @@ def test_answers_have_the_accuracy_that_was_asked_for(key):
     assert answers.loc[answers["kind"] == "catch", "chose_target"].all()
 
 
-def test_lapses_and_bias_and_clickers(key):
+def test_lapses_side_bias_and_clickers(key):
     lapsed = responses(key, simulate_ratings(key, ability=50, lapse=0.4))
     assert lapsed["chose_target"].mean() == pytest.approx(0.8, abs=0.05)
     biased = responses(key, simulate_ratings(key, ability=0, side_bias=2, item_sd=0, rater_sd=0))
@@ -52,7 +52,7 @@ def test_lapses_and_bias_and_clickers(key):
     assert (one_side["response"] == "left").all()
 
 
-def test_raters_and_images_differ_as_asked(key):
+def test_raters_and_images_vary_as_requested(key):
     def spread(of, **options):
         answers = responses(key, simulate_ratings(key, ability=0, lapse=0, **options))
         return answers[answers["kind"] == "test"].groupby(of)["chose_target"].mean().std()
@@ -61,14 +61,14 @@ def test_raters_and_images_differ_as_asked(key):
     assert spread("target", rater_sd=0, item_sd=3) > 2 * spread("target", rater_sd=0, item_sd=0)
 
 
-def test_the_same_seed_gives_the_same_files_and_a_list_does_not_depend_on_the_others(key):
+def test_answers_are_deterministic_and_independent_of_other_lists(key):
     whole = simulate_ratings(key, seed=3)
     assert whole == simulate_ratings(key, seed=3)
     assert whole != simulate_ratings(key, seed=4)
     assert simulate_ratings(key, lists=[4], seed=3) == whole[3:4]
 
 
-def test_what_cannot_be_simulated_is_refused(key):
+def test_invalid_arguments_are_refused(key):
     with pytest.raises(InputError, match="kind: found 'cat', expected one of attentive, clicker"):
         simulate_ratings(key, kind="cat")
     with pytest.raises(InputError, match="lists: found 9, expected some of 1 to 6"):
@@ -77,12 +77,12 @@ def test_what_cannot_be_simulated_is_refused(key):
         simulate_ratings(key.drop(columns="left"))
 
 
-def test_the_checks_keep_attentive_raters_and_leave_out_clickers(tmp_path):
+def test_the_checks_keep_attentive_raters_and_exclude_clickers(tmp_path):
     images = coloured(table({"natural": 24, "shapes": 12}, methods=("dgn", "px")), "shapes")
     tasks = [
-        Task("identification", ["dgn", "px"], [ROI], trials=100),
-        Task("preference", ["dgn", "px"], [ROI], trials=40),
-        Task("colour_shape", ["dgn"], [ROI], ["shapes"], trials=30),
+        asked("identification", ["dgn", "px"], [ROI], trials=100),
+        asked("preference", ["dgn", "px"], [ROI], trials=40),
+        asked("colour_shape", ["dgn"], [ROI], ["shapes"], trials=30),
     ]
     key = key_with_pictures(images, tasks, n_raters=6)
     study = hashlib.sha256(b"key").hexdigest()

@@ -13,26 +13,25 @@ import pytest
 from PIL import Image
 
 from deeprecon.errors import InputError
-from deeprecon.judge.questions import Task
 from deeprecon.judge.study import build_study, picture_files, pictures_of, read_key
 from deeprecon.judge.texts import read_texts
 from deeprecon.judge.trials import build_trials
-from tests.judge.tables import coloured, table, write_pictures, write_training
+from tests.judge.tables import asked, coloured, table, write_pictures, write_training
 
 TEXTS = read_texts("en")
 WORDS = {"title": "A title", "consent": "I agree.\n\nReally.", "texts": TEXTS}
-ROIS = ["roi-vc"]
+ROIS = ["roi_vc"]
 TASKS = [
-    Task("identification", ["method-x"], ROIS, trials=16),
-    Task("preference", ["method-x", "method-y"], ROIS, trials=12),
-    Task("colour_shape", ["method-y"], ROIS, trials=12),
+    asked("identification", ["method_x"], ROIS, trials=16),
+    asked("preference", ["method_x", "method_y"], ROIS, trials=12),
+    asked("colour_shape", ["method_y"], ROIS, trials=12),
 ]
 
 
 SECRETS = (
     "sub-one",
-    "roi-vc",
-    "method-x",
+    "roi_vc",
+    "method_x",
     "stim-",
     "original-",
     "recon-sub",
@@ -72,7 +71,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    images = table({"set-one": 5, "set-two": 8}, methods=("method-x", "method-y"), folder=folder)
+    images = table({"set-one": 5, "set-two": 8}, methods=("method_x", "method_y"), folder=folder)
     images = coloured(images, "set-two")
     write_pictures(images)
     training = write_training(folder)
@@ -126,7 +125,7 @@ def test_pictures_of_each_kind_of_trial(study):
     preferred = trials[(trials["task"] == "preference") & (trials["kind"] == "test")]
     for row in preferred.itertuples():
         _, target, foil = pictures_of(row)
-        assert {target[3], foil[3]} == {"method-x", "method-y"}
+        assert {target[3], foil[3]} == {"method_x", "method_y"}
         assert target[5] == foil[5]
 
 
@@ -161,7 +160,7 @@ def test_practice_has_answers_on_both_sides_and_pictures_of_its_own(study):
             assert like[0] > like[1], task
 
 
-def test_the_page_names_nothing(study):
+def test_the_page_contains_no_names(study):
     folder, _, _, _, result = study
     text = (folder / "index.html").read_text()
     content = Page(text).content
@@ -180,7 +179,7 @@ def test_the_page_names_nothing(study):
     assert text.count("data:image/png;base64,") == result["n_pictures"]
 
 
-def test_the_study_file_counts_and_signs(study):
+def test_the_study_file_has_counts_and_checksums(study):
     folder, _, _, trials, result = study
     saved = json.loads((folder / "study.json").read_text())
     assert saved == result
@@ -203,7 +202,7 @@ def test_the_study_file_counts_and_signs(study):
     assert len(trials) == 120
 
 
-def test_the_same_study_is_written_twice_alike_and_ids_depend_on_the_seed(study, tmp_path):
+def test_output_is_deterministic_and_ids_depend_on_the_seed(study, tmp_path):
     folder, images, training, trials, result = study
     assert build_study(trials, images, training, tmp_path, **WORDS, seed=4) == result
     for name in ("index.html", "trials.tsv", "study.json"):
@@ -217,7 +216,7 @@ def test_large_pictures_are_shrunk_and_keep_their_shape(tmp_path):
     images = table({"n": 3}, folder=tmp_path)
     write_pictures(images)
     Image.new("L", (600, 300), 77).save(images["true_file"][0])
-    task = Task("identification", ["method-x"], ROIS, trials=10)
+    task = asked("identification", ["method_x"], ROIS, trials=10)
     trials = build_trials(images, [task], n_raters=1, seed=0)
     build_study(trials, images, write_training(tmp_path), tmp_path / "out", **WORDS, seed=0)
     content = Page((tmp_path / "out/index.html").read_text()).content
@@ -225,7 +224,7 @@ def test_large_pictures_are_shrunk_and_keep_their_shape(tmp_path):
     assert shapes == {(24, 24, 3), (32, 32, 3), (128, 256, 3)}
 
 
-def test_a_key_that_is_none_is_refused(tmp_path):
+def test_an_invalid_key_is_refused(tmp_path):
     (tmp_path / "trials.tsv").write_text("list\torder\n1\t1\n")
     with pytest.raises(InputError, match=r"trials.tsv: no column 'trial_id'"):
         read_key(tmp_path / "trials.tsv")
@@ -240,7 +239,7 @@ def test_a_key_that_is_none_is_refused(tmp_path):
         "</SCRIPT ><img src=x onerror=alert(1)>",
     ],
 )
-def test_hostile_words_stay_words(study, tmp_path, hostile):
+def test_hostile_texts_are_escaped(study, tmp_path, hostile):
     _, images, training, trials, _ = study
     words = {"title": hostile, "consent": f"Yes {hostile}", "texts": TEXTS | {"agree": hostile}}
     build_study(trials, images, training, tmp_path, **words, seed=4)
@@ -253,7 +252,7 @@ def test_hostile_words_stay_words(study, tmp_path, hostile):
 
 
 @pytest.mark.parametrize("words", [{"consent": " \n"}, {"title": ""}])
-def test_empty_words_are_refused_before_anything_is_written(study, tmp_path, words):
+def test_empty_texts_are_refused_before_anything_is_written(study, tmp_path, words):
     _, images, training, trials, _ = study
     with pytest.raises(InputError, match=f"{next(iter(words))}: found an empty text"):
         build_study(trials, images, training, tmp_path / "out", **WORDS | words, seed=0)
@@ -264,7 +263,7 @@ def test_missing_broken_and_equal_pictures_are_refused(tmp_path):
     images = table({"set-one": 5}, folder=tmp_path)
     write_pictures(images)
     training = write_training(tmp_path)
-    task = Task("identification", ["method-x"], ROIS, trials=16)
+    task = asked("identification", ["method_x"], ROIS, trials=16)
     trials = build_trials(images, [task], n_raters=3, seed=4)
 
     def build():
@@ -290,11 +289,11 @@ def test_missing_broken_and_equal_pictures_are_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_key_to_which_there_are_ratings_stays(study, tmp_path):
+def test_a_key_with_ratings_is_not_replaced(study, tmp_path):
     _, images, training, trials, result = study
     same = result["trials_sha256"]
     build_study(trials, images, training, tmp_path / "same", **WORDS, seed=4, rated=same)
-    with pytest.raises(InputError, match="there are ratings of the present one"):
+    with pytest.raises(InputError, match="there are ratings of the present page"):
         build_study(trials, images, training, tmp_path / "out", **WORDS, seed=5, rated=same)
     assert not (tmp_path / "out").exists()
 
@@ -306,11 +305,11 @@ def test_practice_needs_training_images(study, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_methods_that_do_not_differ_are_said(tmp_path, caplog):
-    images = table({"n": 4}, methods=("method-x", "method-y"), folder=tmp_path)
+def test_identical_methods_give_a_warning(tmp_path, caplog):
+    images = table({"n": 4}, methods=("method_x", "method_y"), folder=tmp_path)
     write_pictures(images)
-    images.loc[images["method"] == "method-y", "recon_file"] = list(images["recon_file"][:4])
-    task = Task("preference", ["method-x", "method-y"], ROIS, trials=10)
+    images.loc[images["method"] == "method_y", "recon_file"] = list(images["recon_file"][:4])
+    task = asked("preference", ["method_x", "method_y"], ROIS, trials=10)
     trials = build_trials(images, [task], n_raters=1, seed=0)
     build_study(trials, images, write_training(tmp_path), tmp_path / "out", **WORDS, seed=0)
     assert "9 trials show the same picture twice" in caplog.text
@@ -318,6 +317,6 @@ def test_methods_that_do_not_differ_are_said(tmp_path, caplog):
 
 def test_trials_of_other_images_are_refused(study, tmp_path):
     _, images, training, trials, _ = study
-    with pytest.raises(InputError, match=r"t0000\d\d: no picture in `images`.*method-x"):
-        images = images[images["method"] != "method-x"]
+    with pytest.raises(InputError, match=r"t0000\d\d: no picture in `images`.*method_x"):
+        images = images[images["method"] != "method_x"]
         build_study(trials, images, training, tmp_path, **WORDS, seed=0)

@@ -21,7 +21,7 @@ def test_each_language_has_all_texts(language):
     assert list(texts) == list(read_texts("en"))
 
 
-def test_the_page_uses_every_text_and_no_other():
+def test_the_page_uses_exactly_the_texts_of_the_file():
     keys = set(read_texts("en"))
     used = set(re.findall(r'data-text="(\w+)"', PAGE))
     used |= {name for name in keys if re.search(rf'["\']{name}["\']', PAGE)}
@@ -37,7 +37,7 @@ def test_the_page_uses_every_text_and_no_other():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"agree": None}, "no text 'agree', in English: 'I agree to take part'"),
+        ({"agree": None}, "missing text 'agree', in English: 'I agree to take part'"),
         ({"agre": "Ja"}, "unknown text 'agre'"),
         ({"agree": ""}, "agree: found '', expected a text"),
         ({"agree": 7}, "agree: found 7, expected a text"),
@@ -46,7 +46,7 @@ def test_the_page_uses_every_text_and_no_other():
         ({"direction": "up"}, "direction: found 'up', expected ltr or rtl"),
     ],
 )
-def test_mistakes_in_a_file_of_ones_own_are_named(tmp_path, change, message):
+def test_errors_in_a_custom_file_are_named(tmp_path, change, message):
     texts = read_texts("en") | change
     path = tmp_path / "own.yaml"
     path.write_text(yaml.safe_dump({key: text for key, text in texts.items() if text is not None}))
@@ -55,7 +55,7 @@ def test_mistakes_in_a_file_of_ones_own_are_named(tmp_path, change, message):
 
 
 @pytest.mark.parametrize("content", [b"- a list", b"a: b: c", b"\xff\xfe\x00", b""])
-def test_files_that_are_no_texts_are_refused_in_a_line(tmp_path, content):
+def test_files_without_texts_are_refused_in_one_line(tmp_path, content):
     path = tmp_path / "own.yaml"
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
@@ -69,7 +69,7 @@ def test_an_unknown_language_names_the_known_ones():
         read_texts("tlh")
 
 
-def test_a_language_of_ones_own(tmp_path):
+def test_a_custom_language(tmp_path):
     path = tmp_path / "de.yaml"
     texts = read_texts("en") | {"lang": "de", "agree": "Ich nehme teil"}
     path.write_text(yaml.safe_dump(texts, allow_unicode=True))

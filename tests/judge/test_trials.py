@@ -1,28 +1,30 @@
-"""A fair deal of trials."""
+"""Balance, order and repeats of the trials that raters are given."""
 
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from deeprecon.errors import InputError
-from deeprecon.judge.questions import QUESTION, Task
+from deeprecon.judge.questions import QUESTION
 from deeprecon.judge.trials import build_trials
-from tests.judge.tables import coloured, table
+from tests.judge.tables import asked, coloured, table
 
-ROIS = ["roi-vc"]
+ROIS = ["roi_vc"]
 
 
-def identification(trials=150, methods=("method-x",), **options):
-    return Task("identification", methods, ROIS, trials=trials, **options)
+def identification(trials=None, methods=("method_x",), **options):
+    options |= {"trials": trials} if trials else {}
+    return asked("identification", methods, ROIS, **options)
 
 
 SHAPES = coloured(table({"n": 13, "shapes": 20}, methods=("x", "y")), "shapes")
 THREE_TASKS = [
     identification(40, ("x", "y")),
-    Task("preference", ("x", "y"), ROIS, trials=20),
-    Task("colour_shape", ("x", "y"), ROIS, trials=25),
+    asked("preference", ("x", "y"), ROIS, trials=20),
+    asked("colour_shape", ("x", "y"), ROIS, trials=25),
 ]
 DESIGNS = {
     "paper-like": (table({"natural": 50}, subjects=("a", "b", "c")), 13, [identification()]),
@@ -67,7 +69,7 @@ def test_every_list_has_its_trials_catches_and_repeats(design):
         assert share["repeat"].between(0.02, 0.11).all()
 
 
-def test_a_list_has_one_block_for_each_task_and_the_blocks_move_on(design):
+def test_a_list_has_one_block_per_task_in_rotating_order(design):
     _, trials, _, tasks = design
     names = [task.task for task in tasks]
     for number, part in trials.groupby("list"):
@@ -76,7 +78,7 @@ def test_a_list_has_one_block_for_each_task_and_the_blocks_move_on(design):
         assert blocks == names[turn:] + names[:turn]
 
 
-def test_shared_trials_are_in_all_lists_and_others_come_equally_often(design):
+def test_shared_trials_are_in_all_lists_and_others_are_equally_frequent(design):
     _, trials, n_raters, tasks = design
     for task in tasks:
         own = scored(trials[trials["task"] == task.task])
@@ -94,7 +96,7 @@ def test_shared_trials_are_in_all_lists_and_others_come_equally_often(design):
         assert max(other) - min(other) <= 1
 
 
-def test_every_catch_comes_equally_often_and_shows_the_picture_itself(design):
+def test_catches_are_equally_frequent_and_show_the_picture_itself(design):
     _, trials, _, _ = design
     certain = trials[trials["kind"] == "catch"]
     for _, part in certain.groupby("task"):
@@ -169,7 +171,7 @@ def test_repeats_swap_the_sides_of_an_earlier_trial(design):
         assert gap > min(10, sizes[list_, task] // 3 - 1)
 
 
-def test_an_item_is_the_same_pictures_sides_aside(design):
+def test_an_item_has_the_same_pictures_on_either_side(design):
     _, trials, _, _ = design
     what = ["task", *QUESTION, "foil"]
     kinds = trials["kind"].replace("repeat", "test")
@@ -180,14 +182,14 @@ def test_an_item_is_the_same_pictures_sides_aside(design):
     )
 
 
-def test_no_target_twice_in_a_row(design):
+def test_successive_trials_have_different_targets(design):
     _, trials, _, _ = design
     for _, part in trials.groupby(["list", "task"]):
         keys = list(zip(part["set"], part["target"], strict=True))
         assert all(a != b for a, b in pairwise(keys))
 
 
-def test_all_pairs_of_a_set_once():
+def test_all_pairs_of_a_set_are_shown_once():
     images, n_raters, tasks = DESIGNS["all pairs"]
     trials = build_trials(images, tasks, n_raters=n_raters, seed=3)
     tests = scored(trials)
@@ -209,7 +211,7 @@ def test_in_full_rounds_an_original_is_target_and_foil_equally_often():
         assert part["foil"].value_counts().tolist() == [1] * 10
 
 
-def test_sides_do_not_follow_from_the_order():
+def test_sides_cannot_be_predicted_from_the_order():
     trials = build_trials(table({"n": 50}), [identification()], n_raters=20, seed=2)
     left = trials["target_side"].eq("left").to_numpy().reshape(20, 150)
     alternations = (left[:, 1:] != left[:, :-1]).mean()
@@ -254,17 +256,17 @@ def test_trials_are_deterministic_and_the_seed_matters():
 
 
 def test_a_task_selects_methods_rois_and_sets():
-    images = table({"n": 6, "s": 6}, methods=("x", "y"), rois=("roi-vc", "roi-hvc"))
-    task = Task("identification", ["y"], ["roi-hvc"], sets=["s"], trials=12)
+    images = table({"n": 6, "s": 6}, methods=("x", "y"), rois=("roi_vc", "roi_hvc"))
+    task = asked("identification", ["y"], ["roi_hvc"], sets=["s"], trials=12)
     trials = build_trials(images, [task], n_raters=2, seed=0)
     assert set(scored(trials)["method"]) == {"y"}
-    assert set(scored(trials)["roi"]) == {"roi-hvc"}
+    assert set(scored(trials)["roi"]) == {"roi_hvc"}
     assert set(trials["set"]) == {"s"}
 
 
-def test_preferences_compare_each_two_methods_and_regions():
-    images = table({"n": 5}, methods=("x", "y"), rois=("roi-vc", "roi-hvc"))
-    task = Task("preference", ["x", "y"], ["roi-vc", "roi-hvc"], trials=80)
+def test_preferences_compare_all_pairs_of_methods_and_regions():
+    images = table({"n": 5}, methods=("x", "y"), rois=("roi_vc", "roi_hvc"))
+    task = asked("preference", ["x", "y"], ["roi_vc", "roi_hvc"], trials=80)
     trials = scored(build_trials(images, [task], n_raters=3, seed=0))
     pairs = trials[["roi", "method", "foil_roi", "foil_method"]].drop_duplicates()
     assert len(pairs) == 6  # of four conditions
@@ -277,9 +279,9 @@ def test_preferences_compare_each_two_methods_and_regions():
         (lambda t: t.drop(columns="roi"), "no column 'roi'"),
         (lambda t: t.iloc[:0], "no reconstructions"),
         (lambda t: t.iloc[:1], "no set with two stimuli"),
-        (lambda t: pd.concat([t, t.iloc[[2]]]), "stim-n-2 stands more than once"),
+        (lambda t: pd.concat([t, t.iloc[[2]]]), "stim-n-2 more than once"),
         (lambda t: t.assign(recon_file=[None, *t["recon_file"][1:]]), "row 0.*recon_file"),
-        (lambda t: t.assign(method="other"), "no reconstructions by method-x from roi-vc"),
+        (lambda t: t.assign(method="other"), "no reconstructions by method_x from roi_vc"),
         (
             lambda t: pd.concat([t, t.iloc[[1]].assign(method="y", true_file="else.png")]),
             "second original else.png",
@@ -291,7 +293,7 @@ def test_bad_tables_are_refused(spoil, message):
         build_trials(spoil(table({"n": 5})), [identification(12)], n_raters=2, seed=0)
 
 
-def test_a_set_of_one_stimulus_is_left_out_unless_it_was_asked_for(caplog):
+def test_a_set_of_one_stimulus_is_skipped_unless_it_is_requested(caplog):
     images = table({"n": 5, "lonely": 1})
     trials = build_trials(images, [identification(12)], n_raters=2, seed=0)
     assert set(trials["set"]) == {"n"}
@@ -303,8 +305,8 @@ def test_a_set_of_one_stimulus_is_left_out_unless_it_was_asked_for(caplog):
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (Task("preference", ["method-x"], ROIS), "two reconstructions"),
-        (Task("colour_shape", ["method-x"], ROIS), "no set of coloured shapes"),
+        (asked("preference", ["method_x"], ROIS), "two reconstructions"),
+        (asked("colour_shape", ["method_x"], ROIS), "no set of coloured shapes"),
     ],
 )
 def test_tasks_that_cannot_be_asked_are_refused(task, message):
@@ -316,8 +318,10 @@ def test_bad_numbers_are_refused():
     images = table({"n": 5})
     with pytest.raises(InputError, match="n_raters: found 0"):
         build_trials(images, [identification(12)], n_raters=0, seed=0)
-    with pytest.raises(InputError, match="found 9 trials, expected at least 10"):
+    with pytest.raises(ValidationError, match=r"trials\n.*greater than or equal to 10 .*=9"):
         identification(9)
+    with pytest.raises(ValidationError, match="trials: contradicts pairs 'all'"):
+        identification(20, pairs="all")
     with pytest.raises(InputError, match="each task at most once"):
         build_trials(images, [identification(12)] * 2, n_raters=1, seed=0)
     with pytest.raises(InputError, match="expected at most 20"):

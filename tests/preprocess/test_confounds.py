@@ -7,7 +7,8 @@ from nilearn.interfaces.fmriprep import load_confounds
 
 from deeprecon.errors import InputError
 from deeprecon.preprocess.confounds import read_confounds
-from deeprecon.preprocess.files import motion_table, write_table
+from deeprecon.preprocess.files import motion_table
+from deeprecon.tables import write_table
 
 MOTION = ["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"]
 
@@ -77,7 +78,7 @@ def test_motion24_of_known_motion(tmp_path):
 
 def test_own_motion_table(tmp_path):
     motion = np.random.default_rng(0).normal(size=(6, 6))
-    write_table(tmp_path / "run_motion.tsv", motion_table(motion))
+    write_table(tmp_path / "run_motion.tsv", motion_table(motion), digits=8, missing="n/a")
     found = read_confounds(tmp_path / "run_motion.tsv", ["motion6"], 4)
     np.testing.assert_allclose(found, motion, rtol=1e-7)
     assert read_confounds(tmp_path / "run_motion.tsv", ["motion24"], 4).shape == (6, 24)
@@ -121,7 +122,7 @@ def test_first_row_of_differences_is_0(path):
 
 
 @pytest.mark.parametrize(
-    ("lead_in", "added"),
+    ("n_dummy_scans", "added"),
     [
         (0, ["non_steady_state_outlier00", "non_steady_state_outlier01"]),
         (1, ["non_steady_state_outlier01"]),
@@ -129,15 +130,15 @@ def test_first_row_of_differences_is_0(path):
     ],
 )
 @pytest.mark.parametrize("pattern", [[], ["non_steady*"]])
-def test_volumes_not_in_steady_state(path, caplog, lead_in, added, pattern):
+def test_volumes_not_in_steady_state(path, caplog, n_dummy_scans, added, pattern):
     with caplog.at_level(logging.WARNING):
-        found = read_confounds(path, ["csf", *pattern], lead_in)
+        found = read_confounds(path, ["csf", *pattern], n_dummy_scans)
     assert list(found) == ["csf", *added]
     assert len(found) == 8
     assert all((found[name] == 1).sum() == 1 for name in added)
     assert len(caplog.messages) == len(added)
     if added:
-        assert f"outlier01 flags volume 2, after the lead-in of {lead_in} volumes" in caplog.text
+        assert f"outlier01 flags volume 2, after the {n_dummy_scans} dummy scans" in caplog.text
 
 
 def test_no_confounds(path):

@@ -127,7 +127,7 @@ def test_a_run_that_is_not_like_the_reference_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("deeprecon.preprocess.motion.estimate_offset", lambda *_: None)
     monkeypatch.setattr("deeprecon.preprocess.motion.coregister", fails)
     nib.save(nib.Nifti1Image(volumes(moving()), AFFINE), tmp_path / "bold.nii")
-    with pytest.raises(InputError, match=r"bold.nii: is not like the reference: coregistration"):
+    with pytest.raises(InputError, match=r"bold.nii: does not match the reference: coregistration"):
         run_motion(nib.load(tmp_path / "bold.nii"), reference(), "gauss_newton")
 
 

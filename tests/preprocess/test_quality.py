@@ -47,12 +47,12 @@ def test_dvars_by_hand():
     np.testing.assert_allclose(found, [np.nan, 100 * 12.5**0.5 / 300, 200 * 12.5**0.5 / 300])
 
 
-def test_dvars_is_in_percent_of_the_signal_after_the_lead_in():
+def test_dvars_is_in_percent_of_the_signal_after_the_dummy_scans():
     rng = np.random.default_rng(0)
     series = 400 + rng.normal(0, 3, (9, 50))
     series[:2] += 300
     steps = np.sqrt(((series[1:] - series[:-1]) ** 2).mean(axis=1))
-    found = dvars(series, n_lead_in=2)
+    found = dvars(series, n_dummy_scans=2)
     assert np.isnan(found[0])
     np.testing.assert_allclose(found[1:], 100 * steps / np.median(series[2:].mean(axis=0)))
 
@@ -139,20 +139,20 @@ def signal(n_volumes=60, n_points=40, seed=0):
 STILL = np.zeros((60, 6))
 
 
-def test_quality_leaves_lead_in_trend_and_points_outside_out():
+def test_quality_leaves_dummy_scans_trend_and_points_outside_out():
     series = signal()
     series += np.linspace(0, 50, 60)[:, None]
     series[:4] *= 3
     series[30, 5] = series[1, 9] = np.nan
-    found = run_quality(series, STILL, repetition_time=2.0, lead_in=8.0, head=grid(40))
-    assert found.n_lead_in == 4
+    found = run_quality(series, STILL, repetition_time=2.0, dummy_scan_duration=8.0, head=grid(40))
+    assert found.n_dummy_scans == 4
     assert np.flatnonzero(np.isnan(found.mean)).tolist() == [5, 9]
     assert np.flatnonzero(np.isnan(found.temporal_snr)).tolist() == [5, 9]
     assert np.nanmedian(found.temporal_snr) == pytest.approx(525 / 5, rel=0.1)
     np.testing.assert_allclose(found.mean[[0, 39]], series[4:, [0, 39]].mean(axis=0), rtol=1e-5)
     inside = np.delete(series, [5, 9], axis=1)
     np.testing.assert_allclose(found.global_signal, inside.mean(axis=1), rtol=1e-5)
-    np.testing.assert_allclose(found.dvars, dvars(inside, n_lead_in=4))
+    np.testing.assert_allclose(found.dvars, dvars(inside, n_dummy_scans=4))
 
 
 def test_carpet_leaves_dark_points_out_and_spreads_over_the_others():
@@ -184,13 +184,13 @@ def test_carpet_goes_from_the_top_down_in_twentieths_of_a_percent():
         ({"series": signal(n_points=39)}, r"series: shape \(60, 39\), expected \(any, 40\)"),
         ({"motion": STILL[1:]}, r"motion: shape \(59, 6\), expected \(60, 6\)"),
         ({"motion": np.where(np.arange(60)[:, None] == 7, np.nan, STILL)}, "motion: row 7 holds"),
-        ({"lead_in": 114.0}, "60 volumes, expected at least 4 after 57 of lead-in"),
+        ({"dummy_scan_duration": 114.0}, "60 volumes, expected at least 4 after 57 dummy scans"),
         ({"series": np.full((60, 40), np.nan)}, "none of 40 points of the head is inside all"),
         ({"series": -signal()}, "median signal of the head -.*, expected more than 0"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(changes, message):
-    given = {"series": signal(), "motion": STILL, "lead_in": 8.0} | changes
+    given = {"series": signal(), "motion": STILL, "dummy_scan_duration": 8.0} | changes
     with pytest.raises(InputError, match=message):
         run_quality(repetition_time=2.0, head=grid(40), **given)
 

@@ -42,7 +42,11 @@ def run(tmp_path):
 
 def read(run, **changes):
     bold, reference = run
-    steps = {"motion_correction": "none", "slice_timing": False, "lead_in": 2.0} | changes
+    steps = {
+        "motion_correction": "none",
+        "slice_timing": False,
+        "dummy_scan_duration": 2.0,
+    } | changes
     return read_raw_run(bold, reference, XYZ, head_positions(reference, 8.0), **steps)
 
 

@@ -3,7 +3,8 @@ import pytest
 from scipy.stats import zscore
 
 from deeprecon.errors import InputError
-from deeprecon.preprocess.samples import Cleaning, block_weights, preprocess_run
+from deeprecon.preprocess.samples import block_weights, preprocess_run
+from deeprecon.preprocess.settings import Cleaning
 
 TR = 2.0
 
@@ -112,7 +113,7 @@ def samples(series, motion, onsets, durations, rest_end=32, start=0.0, **steps):
 @pytest.mark.parametrize(
     "step",
     [
-        {"lead_in": 4.0},
+        {"dummy_scan_duration": 4.0},
         {"trend": False},
         {"high_pass": 128.0},
         {"normalize": "zscore"},
@@ -163,7 +164,7 @@ def test_volumes_that_start_later_move_the_blocks():
     np.testing.assert_allclose(late, expected, atol=1e-9)
 
 
-def test_the_lead_in_leaves_no_trace():
+def test_the_dummy_scans_leave_no_trace():
     series, motion, onsets, durations = run()
     expected = samples(series, motion, onsets, durations)
     series[:4] *= 3
@@ -188,6 +189,6 @@ def test_runs_that_do_not_fit():
     with pytest.raises(InputError, match="it ends at 8 s, and the first 8 s are dropped"):
         samples(series, motion, onsets, durations, rest_end=8)
     with pytest.raises(InputError, match="no volume is left without the first 500 s"):
-        samples(series, motion, onsets, durations, lead_in=500.0)
+        samples(series, motion, onsets, durations, dummy_scan_duration=500.0)
     with pytest.raises(InputError, match=r"block 54 \(onset 464 s.*to 476 s"):
         samples(series[:-1], motion[:-1], onsets, durations, delay=6.0)

@@ -1,4 +1,4 @@
-"""A program of the user's as prior: what it gets, what it must give, and how it can fail."""
+"""A user's program as prior: what it gets, what it must write, and how it can fail."""
 
 import sys
 
@@ -33,7 +33,7 @@ PAINT = 'Image.new("RGB", (int(size),) * 2, (level,) * 3).save(Path(out, name + 
 
 
 def paint(tmp_path, body=PAINT, words="{features} {images} {seed} {size}", **options):
-    """Run a program that paints pictures as grey as the features' SD plus the seed."""
+    """Run a program that paints uniform images; their grey is the features' SD plus the seed."""
     script = tmp_path / "painter.py"
     script.write_text(PAINTER.replace("{body}", body))
     command = f"{sys.executable} '{script}' {words}"
@@ -43,7 +43,7 @@ def paint(tmp_path, body=PAINT, words="{features} {images} {seed} {size}", **opt
     )
 
 
-def test_the_program_sees_features_and_gives_pictures(tmp_path, caplog):
+def test_the_program_reads_features_and_writes_images(tmp_path, caplog):
     caplog.set_level("INFO")
     result = paint(tmp_path, decoded=False, seed=7)
     expected = [round(float(y.std())) + 7 for y in TRUE["conv1"]]
@@ -57,7 +57,7 @@ def test_the_program_sees_features_and_gives_pictures(tmp_path, caplog):
         np.testing.assert_allclose(result.layer_loss[layer], far / power, rtol=1e-4)
 
 
-def test_decoded_features_get_their_contrast_back_first(tmp_path):
+def test_decoded_features_are_scaled_first(tmp_path):
     as_they_are = paint(tmp_path, decoded=False)
     scaled = paint(tmp_path, decoded=True)
     assert not np.array_equal(as_they_are.images, scaled.images)
@@ -70,10 +70,13 @@ def test_decoded_features_get_their_contrast_back_first(tmp_path):
         ({"body": "pass"}, "the command wrote no a 1.png into {images}"),
         ({"body": PAINT.replace("int(size)", "9")}, "a 1.png has 9 x 9 pixels, expected 16 x 16"),
         (
-            {"body": "Path(out, name + '.png').write_text('no picture')"},
-            "a 1.png is no readable picture",
+            {"body": "Path(out, name + '.png').write_text('no image')"},
+            "a 1.png is not a readable image",
         ),
-        ({"words": "{faetures}"}, r"KeyError\('faetures'\); it may have {features}, {images}, {se"),
+        (
+            {"words": "{faetures}"},
+            r"KeyError\('faetures'\); it may contain {features}, {images}, {se",
+        ),
     ],
 )
 def test_a_program_that_fails_is_named_in_one_line(tmp_path, options, message):

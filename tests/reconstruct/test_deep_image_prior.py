@@ -1,3 +1,4 @@
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ from torch import nn
 
 from deeprecon.errors import InputError
 from deeprecon.reconstruct.deep_image_prior import DeepImagePrior
-from deeprecon.reconstruct.optimise import AdamW
+from deeprecon.reconstruct.optimise import TorchOptimiser
 from tests.reconstruct.tiny import images
 
 PRIOR = DeepImagePrior(32)
@@ -62,18 +63,21 @@ def test_starts_are_random_by_the_seed():
     assert not torch.equal(*start(2))
 
 
-def test_a_picture_comes_before_noise():
-    """The structure is the prior: of a picture with noise, the picture is fitted first."""
+def test_structure_is_fitted_before_noise():
+    """The architecture is the prior: it fits a noisy image's structure before its noise."""
     clean = torch.tensor(np.kron(images(2), np.ones((1, 2, 2, 1)))).permute(0, 3, 1, 2).float()
     noisy = clean + 40 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
-    search = AdamW(start(2), 120, learning_rate=0.02, weight_decay=0.0)
+    make = partial(torch.optim.AdamW, lr=0.02, weight_decay=0.0)
+    search = TorchOptimiser(start(2), 120, make)
     while not search.finished:
         search.step(lambda x: (PRIOR(x) - noisy).square().flatten(1).mean(1))
     found = PRIOR(search.best)
     for one, true, target in zip(found, clean, noisy, strict=True):
         pairs = np.corrcoef([one.ravel(), true.ravel(), target.ravel()])
         assert pairs[0, 1] > 0.9
-        assert pairs[0, 1] > pairs[1, 2]  # nearer to the picture than what it was fitted to
+        assert (
+            pairs[0, 1] > pairs[1, 2]
+        )  # nearer to the clean image than to the noisy one it was fitted to
 
 
 @pytest.mark.parametrize("size", [32, 48, 64, 224, 256])
@@ -85,6 +89,6 @@ def test_sizes(size):
 
 
 @pytest.mark.parametrize("size", [16, 40])
-def test_sizes_that_cannot_be(size):
+def test_sizes_that_are_refused(size):
     with pytest.raises(InputError, match=f"image size {size}, expected a multiple of 16"):
         DeepImagePrior(size)

@@ -6,19 +6,22 @@ import torch
 from torch import nn
 
 from deeprecon.errors import InputError
-from deeprecon.reconstruct.generators import (
-    CAFFE_MEAN,
-    Generator,
-    GeneratorPrior,
-    InversionGenerator,
-    caffe_generator,
-    load_prior,
+from deeprecon.reconstruct.generator_files import (
     load_saved,
     read_bounds,
     read_generator,
     save_generator,
+)
+from deeprecon.reconstruct.generator_prior import GeneratorPrior
+from deeprecon.reconstruct.generator_prior import generator as generator_prior
+from deeprecon.reconstruct.generators import (
+    CAFFE_MEAN,
+    Generator,
+    InversionGenerator,
+    caffe_generator,
     stage_sizes,
 )
+from deeprecon.reconstruct.settings import SearchSettings
 from tests.features.test_caffemodel import new_layer
 
 
@@ -34,6 +37,11 @@ class Flat(Generator):
     def forward(self, latents):
         ramp = torch.arange(32.0)
         return (latents * self.weight)[..., None, None] + ramp[:, None] + 100 * ramp
+
+
+def load_prior(path, size, start=0.0):
+    settings = SearchSettings(start=start)
+    return generator_prior(size=size, network=None, settings=settings, weights=path)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +112,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, pool5):
 
     refused(r"no weights 'deconv0.bias', expected shape \(3,\)", **{"deconv0.bias": None})
     refused(r"'deconv0.bias' of shape \(4,\), expected \(3,\)", **{"deconv0.bias": torch.ones(4)})
-    refused("weights 'fc8.bias', which such a network does not", **{"fc8.bias": torch.ones(4)})
+    refused("weights 'fc8.bias', which the network does not", **{"fc8.bias": torch.ones(4)})
     refused("found dict, expected a state dict of tensors", **{"deconv0.bias": 1.0})
 
 
@@ -113,7 +121,7 @@ def test_files_of_something_else_are_refused(tmp_path):
     torch.save([1, 2], path)
     with pytest.raises(InputError, match="found list, expected a state dict"):
         read_generator(path, "relu7")
-    with pytest.raises(InputError, match="not a generator's file of deeprecon"):
+    with pytest.raises(InputError, match="not a generator written by deeprecon"):
         load_prior(path, 224)
     for content in (b"", b"words", bytes(range(256))):
         path.write_bytes(content)
@@ -123,7 +131,7 @@ def test_files_of_something_else_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"weights.zip: not a readable zip file"):
         read_generator(tmp_path / "weights.zip", "relu7")
     for wrong in (lambda: read_generator(path, "norm1"), lambda: caffe_generator("norm1")):
-        with pytest.raises(InputError, match="unknown generator 'norm1', expected"):
+        with pytest.raises(InputError, match="unknown generator 'norm1'; known: relu7, relu6"):
             wrong()
 
 
@@ -131,7 +139,7 @@ def test_published_generator_becomes_a_prior_of_rgb_images(tmp_path, pool5):
     path = tmp_path / "pool5.pt"
     upper = torch.linspace(1, 2, 9216)
     save_generator(path, pool5, 0.0, upper, {"source": "lab"})
-    prior = load_prior(path, 224, start_sd=0.5)
+    prior = load_prior(path, 224, start=0.5)
     assert load_saved(path)["attributes"] == {"source": "lab"}
     assert prior.n_parameters == 9216
     torch.testing.assert_close(prior.upper, upper)
@@ -210,7 +218,7 @@ def test_bounds_are_read_from_a_text_of_numbers(tmp_path):
     with pytest.raises(InputError, match="3 numbers, 2 of them finite; expected 3"):
         read_bounds(path, 3)
     path.write_text("1 2 three")
-    with pytest.raises(InputError, match=r"fc7.txt: not a text of 3 numbers"):
+    with pytest.raises(InputError, match=r"fc7.txt: not a text file of 3 numbers"):
         read_bounds(path, 3)
 
 

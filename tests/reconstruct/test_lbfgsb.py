@@ -23,7 +23,7 @@ def quadratic(x):
 
 
 def plateau(x):
-    """Flat far away and steep near the least: line searches of many kinds."""
+    """Flat far away and steep near the minimum: line searches of many kinds."""
     return (1 - torch.exp(-0.05 * (x - 0.3) ** 2) + 0.02 * torch.cos(3 * x) + 1e-3 * x**4).sum(1)
 
 
@@ -207,7 +207,7 @@ def test_lower_bound_above_upper():
         LBFGSB(torch.zeros(1, 3), 1.0, torch.tensor([2.0, 0.5, 3.0]))
 
 
-def test_taken_up_again_to_the_bit():
+def test_resumed_searches_are_bit_identical():
     objective, starts, lower, upper = PROBLEMS["features"]
     straight = LBFGSB(torch.as_tensor(starts), lower, upper, n_iterations=25)
     run(straight, objective)

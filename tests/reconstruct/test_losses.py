@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from deeprecon.errors import InputError
-from deeprecon.reconstruct.losses import LOSSES, norm_weights, total_variation
+from deeprecon.reconstruct.losses import norm_weights, total_variation
 from deeprecon.reconstruct.objective import FeatureLoss
+from deeprecon.reconstruct.registry import LOSSES
 from tests.reconstruct.tiny import TinyNetwork, features, images
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -15,7 +16,7 @@ CENTRE = torch.randn(4, 5, 5, generator=GENERATOR)
 
 def of(name, found=FOUND, target=TARGET, layer="conv1_1"):
     centre = torch.zeros(target.shape[1:]) if target.ndim == 2 else CENTRE
-    return LOSSES[name](target, centre, layer)(found).numpy()
+    return LOSSES[name].load()(target, centre, layer)(found).numpy()
 
 
 def test_squared_and_relative_by_hand():
@@ -63,11 +64,11 @@ def test_dists_of_vectors_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("squared", 0), ("relative", 0), ("correlation", 0), ("dists", -4)]
+    ("name", "minimum"), [("squared", 0), ("relative", 0), ("correlation", 0), ("dists", -4)]
 )
-def test_every_loss_is_least_at_the_target(name, least):
-    np.testing.assert_allclose(of(name, TARGET), least, atol=1e-5)
-    assert (of(name) > least + 0.1).all()
+def test_every_loss_has_its_minimum_at_the_target(name, minimum):
+    np.testing.assert_allclose(of(name, TARGET), minimum, atol=1e-5)
+    assert (of(name) > minimum + 0.1).all()
 
 
 def test_norm_weights_sum_to_one_and_favour_small_layers():
@@ -90,20 +91,20 @@ def problem():
 
 
 def test_feature_loss_is_zero_at_the_image_and_one_at_the_mean():
-    network, targets, _, pictures = problem()
+    network, targets, _, shown = problem()
     first = {k: v[:1] for k, v in targets.items()}
     loss = FeatureLoss(network, first, {k: v[1] for k, v in targets.items()})
-    assert loss(pictures[:1]).item() == pytest.approx(0, abs=1e-6)
-    assert loss(pictures[1:2]).item() == pytest.approx(1, rel=1e-4)  # the "mean" is image 2
+    assert loss(shown[:1]).item() == pytest.approx(0, abs=1e-6)
+    assert loss(shown[1:2]).item() == pytest.approx(1, rel=1e-4)  # the "mean" is image 2
 
 
 def test_weights_of_layers_are_divided_by_their_sum():
-    network, targets, centres, pictures = problem()
+    network, targets, centres, shown = problem()
     weights = {"conv1": 3.0, "conv2": 1.0, "fc": 0.0}
     loss = FeatureLoss(network, targets, centres, "relative", weights)
-    parts = loss.of_layers(pictures.flip(0))
+    parts = loss.of_layers(shown.flip(0))
     expected = (3 * parts["conv1"] + parts["conv2"]) / 4
-    torch.testing.assert_close(loss(pictures.flip(0)), expected)
+    torch.testing.assert_close(loss(shown.flip(0)), expected)
 
 
 @pytest.mark.parametrize(

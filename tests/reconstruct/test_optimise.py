@@ -1,17 +1,19 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from deeprecon.reconstruct.image_descent import ImageDescent, Smoothing
 from deeprecon.reconstruct.lbfgsb import LBFGSB
-from deeprecon.reconstruct.optimise import AdamW, LatentDescent
+from deeprecon.reconstruct.optimise import LatentDescent, TorchOptimiser
 
 SCALE = torch.as_tensor(np.geomspace(1, 50, 48)).float()
 START = torch.as_tensor(np.random.default_rng(0).normal(size=(3, 48))).float()
 
 
 def bowl(x):
-    """A quadratic with its least at 1; (n, 48) -> (n,)."""
+    """A quadratic with its minimum at 1; (n, 48) -> (n,)."""
     return (SCALE * (x - 1) ** 2).sum(1)
 
 
@@ -20,7 +22,9 @@ OPTIMISERS = {
     "image_descent": lambda x: ImageDescent(
         x, 40, learning_rate=(0.01, 0.0), decay=(0, 0), smoothing=Smoothing((0.5, 0.1), jitter=1)
     ),
-    "adamw": lambda x: AdamW(x, 40, learning_rate=0.05, lower=-2.0, upper=2.0),
+    "adamw": lambda x: TorchOptimiser(
+        x, 40, partial(torch.optim.AdamW, lr=0.05), lower=-2.0, upper=2.0
+    ),
     "lbfgsb": lambda x: LBFGSB(x.double(), -2.0, 2.0, n_iterations=40),
 }
 
@@ -73,7 +77,8 @@ def test_adamw_is_that_of_torch_with_clipping_before_each_evaluation():
         loss.sum().backward()
         adam.step()
         expected.append(loss.detach())
-    found = AdamW(START, 30, learning_rate=0.1, weight_decay=0.01, lower=0.0, upper=0.8)
+    make = partial(torch.optim.AdamW, lr=0.1, weight_decay=0.01)
+    found = TorchOptimiser(START, 30, make, lower=0.0, upper=0.8)
     torch.testing.assert_close(run(found), torch.stack(expected))
     torch.testing.assert_close(found.best, x.data.clamp(0, 0.8))
 

@@ -1,7 +1,7 @@
-"""The published methods, each against a plain restatement of its recursion for one image.
+"""The published methods, each against an independent implementation of its recursion.
 
-The restatements use the lab's own terms: images BGR less the mean colour, one image at a time,
-NumPy outside the network.
+The reference implementations follow the lab's code: images are BGR minus the mean colour, treated
+one at a time, with NumPy outside the network.
 """
 
 import numpy as np
@@ -11,12 +11,13 @@ import scipy.optimize
 import torch
 
 from deeprecon.reconstruct.compute import Compute
-from deeprecon.reconstruct.generators import GeneratorPrior
-from deeprecon.reconstruct.image_descent import clip_extreme, empty_weak, tv_gradient
-from deeprecon.reconstruct.invert import _seed, reconstruct
+from deeprecon.reconstruct.generator_prior import GeneratorPrior
+from deeprecon.reconstruct.image_descent import clip_extreme, tv_gradient, zero_weak
+from deeprecon.reconstruct.invert import reconstruct
 from deeprecon.reconstruct.losses import _dists_weights
 from deeprecon.reconstruct.presets import PRESETS, settings_of
 from deeprecon.reconstruct.priors import PixelPrior
+from deeprecon.reconstruct.problem import image_seed
 from tests.reconstruct.tiny import (
     MEAN_BGR,
     SIZE,
@@ -36,7 +37,7 @@ ON_CPU = Compute(device="cpu")
 
 @pytest.fixture(scope="module")
 def decoded():
-    """Features shrunk towards the training mean, with noise: as decoders give them."""
+    """Features shrunk towards the training mean, with noise, as decoders predict them."""
     rng = np.random.default_rng(5)
     true = features(NETWORK, images())
     return {
@@ -78,7 +79,7 @@ def loss_and_gradient(x, targets, weights):
 
 
 def rgb(x):
-    """A BGR image less the mean (3, size, size) as people see it."""
+    """A BGR image minus the mean, (3, size, size), as an RGB image (size, size, 3)."""
     return (x + MEAN)[::-1].transpose(1, 2, 0)
 
 
@@ -105,7 +106,7 @@ def test_2019_pixel_is_lbfgsb_of_scipy(decoded):
 
 
 def icnn_gd(start, targets, weights, n_iterations, blur, decay, extra):
-    """`icnn_gd`, restated: the losses, and the image after the last update."""
+    """Reference `icnn_gd`: the losses, and the image after the last update."""
     x, delta, losses = start.astype(np.float32), np.zeros_like(start), []
     for t in range(n_iterations):
 
@@ -129,8 +130,8 @@ def icnn_gd(start, targets, weights, n_iterations, blur, decay, extra):
 
 
 def pixel_noise(i):
-    """The random start of an image is not in the result: ask the prior for it again."""
-    generator = torch.Generator().manual_seed(_seed(0, 0, i))
+    """The random start of an image, which is not in the result, from the prior."""
+    generator = torch.Generator().manual_seed(image_seed(0, 0, i))
     start = PixelPrior(SIZE, NETWORK.mean_image, "noise").start(1, generator)
     return start.reshape(3, SIZE, SIZE).flip(0).numpy()
 
@@ -177,13 +178,13 @@ def test_clipping_by_hand():
     low, high = np.percentile(pixels, [5, 95])
     assert clip_extreme(pixels, 10).min() == pytest.approx(low)
     assert clip_extreme(pixels, 10).max() == pytest.approx(high)
-    weak = empty_weak(pixels, pixels, 50)  # half the places, those of the least norm
+    weak = zero_weak(pixels, pixels, 50)  # half of the pixels, those of the smallest norm
     assert (weak == 0).all(dim=1).sum() == 8
     torch.testing.assert_close(weak[..., 2:, :], pixels[..., 2:, :])
 
 
 def test_jitter_shifts_the_image_and_returns_it(decoded):
-    """Without blur and decay, jitter changes the course but not where the picture lies."""
+    """Without blur and decay, jitter changes the search but not the position of the image."""
     still = {"n_iterations": 40, "blur": [0, 0], "decay": [0, 0], "start": 0.0}
     plain = settings_of("icnn-gd", still)
     shaken = settings_of("icnn-gd", {**still, "jitter": 1})
@@ -244,7 +245,7 @@ UPPER = torch.tensor([5.0, 10.0, 20.0, 30.0, 15.0])  # of fc7: 2 to 6, of 4096 l
 
 @pytest.fixture
 def small_crops(monkeypatch):
-    monkeypatch.setattr("deeprecon.reconstruct.generators._LEAST_SHOWN", 0.5)
+    monkeypatch.setattr("deeprecon.reconstruct.generator_prior.MINIMUM_CROP", 0.5)
 
 
 def test_2019_dgn(decoded, small_crops):
@@ -296,7 +297,7 @@ def test_2024(decoded):
         for layer in LAYERS:
             y, mean = decoded[layer][i], STATISTICS[layer].mean
             targets[layer] = torch.tensor((y - mean) / sd_of(y) * STATISTICS[layer].scale + mean)
-        generator = torch.Generator().manual_seed(_seed(0, 0, i))
+        generator = torch.Generator().manual_seed(image_seed(0, 0, i))
         z = prior.start(1, generator).requires_grad_(True)
         adam = torch.optim.AdamW([z], lr=0.1)
         losses = []

@@ -3,8 +3,8 @@ import pytest
 
 from deeprecon.errors import InputError
 from deeprecon.features.statistics import LayerStatistics, channel_sd
+from deeprecon.reconstruct.registry import SCALINGS
 from deeprecon.reconstruct.scaling import (
-    SCALINGS,
     match_contrast,
     match_sd,
     match_sd_around_mean,
@@ -67,7 +67,7 @@ def test_vectors():
     ("value", "message"),
     [
         (np.nan, "layer b1: decoded features of image 2 are not finite"),
-        (None, "layer b1: decoded features of image 2 are all alike"),
+        (None, "layer b1: decoded features of image 2 do not vary"),
     ],
 )
 def test_a_layer_without_variance_is_refused(name, value, message):

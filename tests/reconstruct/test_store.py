@@ -5,8 +5,8 @@ from PIL import Image
 from deeprecon.errors import InputError
 from deeprecon.reconstruct.compute import Compute
 from deeprecon.reconstruct.invert import reconstruct
-from deeprecon.reconstruct.presets import Settings
-from deeprecon.reconstruct.store import digest, read_course, read_images, write_reconstruction
+from deeprecon.reconstruct.settings import SearchSettings
+from deeprecon.reconstruct.store import digest, read_history, read_images, write_reconstruction
 from tests.reconstruct.tiny import SIZE, TinyNetwork, features, images, statistics
 
 NAMES = ["one", "two", "three"]
@@ -15,7 +15,7 @@ NAMES = ["one", "two", "three"]
 @pytest.fixture(scope="module")
 def result():
     network = TinyNetwork()
-    settings = Settings(n_iterations=4, layer_weights="equal")
+    settings = SearchSettings(n_iterations=4, layer_weights="equal")
     return reconstruct(
         features(network, images()), network, SIZE, statistics(network), settings,
         decoded=False, compute=Compute(device="cpu"),
@@ -28,11 +28,11 @@ def test_what_is_written_is_read(result, tmp_path):
     write_reconstruction(path, folder, result, NAMES, {"seed": 3})
     np.testing.assert_array_equal(read_images(path, NAMES), result.images)
     np.testing.assert_array_equal(read_images(path, ["three", "one"]), result.images[[2, 0]])
-    course = read_course(path)
-    np.testing.assert_array_equal(course.loss, result.loss)
-    np.testing.assert_array_equal(course.layer_loss["fc"], result.layer_loss["fc"])
-    np.testing.assert_array_equal(course.strip, result.strip)
-    assert course.strip_id == NAMES
+    history = read_history(path)
+    np.testing.assert_array_equal(history.loss, result.loss)
+    np.testing.assert_array_equal(history.layer_loss["fc"], result.layer_loss["fc"])
+    np.testing.assert_array_equal(history.snapshots, result.snapshots)
+    assert history.snapshot_id == NAMES
     for name, image in zip(NAMES, result.images, strict=True):
         np.testing.assert_array_equal(np.asarray(Image.open(folder / f"{name}.png")), image)
 

@@ -6,15 +6,14 @@ from torch import nn
 
 from deeprecon.errors import InputError
 from deeprecon.features.networks import Network
-from deeprecon.reconstruct.generators import load_prior, load_saved
-from deeprecon.reconstruct.train_generator import (
-    GeneratorSettings,
-    augmented,
-    train,
-    write_generator,
-)
+from deeprecon.reconstruct.generator_files import load_saved
+from deeprecon.reconstruct.generator_prior import generator as generator_prior
+from deeprecon.reconstruct.settings import SearchSettings, TrainedGeneratorSettings
+from deeprecon.reconstruct.train_generator import augmented, train, write_generator
 
-SETTINGS = GeneratorSettings(n_steps=250, batch_size=8, width=8, learning_rate=3e-3)
+SETTINGS = TrainedGeneratorSettings(
+    layer="conv2", n_steps=250, batch_size=8, width=8, learning_rate=3e-3
+)
 
 
 def network():
@@ -38,13 +37,11 @@ def images():
 @pytest.fixture(scope="module")
 def trained(images):
     lines = []
-    return train(
-        network(), "conv2", images, SETTINGS, seed=3, device="cpu", log=lines.append
-    ), lines
+    return train(network(), images, SETTINGS, seed=3, device="cpu", log=lines.append), lines
 
 
-def test_images_that_were_held_out_are_recovered(trained):
-    """And the scores are of them: 6 of 64 images, beside those of the mean image."""
+def test_held_out_images_are_recovered(trained):
+    """The scores are those of 6 held-out images of 64, and of the mean image."""
     scores = trained[0].scores
     assert scores["n_held_out"] == 6
     assert scores["pixel_correlation"] > 0.8
@@ -52,7 +49,7 @@ def test_images_that_were_held_out_are_recovered(trained):
     assert scores["feature_error"] < 0.5 < scores["baseline_feature_error"]
 
 
-def test_progress_is_told(trained):
+def test_progress_is_logged(trained):
     *_, last, scores = trained[1]
     assert last.startswith("step 250 of 250: pixel ")
     assert "adversarial" in last
@@ -60,7 +57,7 @@ def test_progress_is_told(trained):
     assert scores.startswith("pixel_correlation 0.")
 
 
-def test_scores_are_those_of_the_images_it_makes(trained, images):
+def test_scores_are_those_of_the_generated_images(trained, images):
     """By hand: features, standardised, through the generator, correlated with the image."""
     one, net = trained[0], network()
     held = np.sort(np.random.default_rng([3, 0]).permutation(64)[:6])
@@ -74,13 +71,15 @@ def test_scores_are_those_of_the_images_it_makes(trained, images):
     assert np.mean(found) == pytest.approx(one.scores["pixel_correlation"], abs=1e-4)
 
 
-def test_a_file_of_it_is_a_prior(trained, tmp_path):
+def test_its_file_becomes_a_prior(trained, tmp_path):
     one = trained[0]
     write_generator(tmp_path / "g.pt", one, {"study": "test"})
     saved = load_saved(tmp_path / "g.pt")
     assert (saved["layer"], saved["weights_sha256"]) == ("conv2", "abc")
     assert saved["scores"] == one.scores
-    prior = load_prior(tmp_path / "g.pt", 32)
+    prior = generator_prior(
+        size=32, network=None, settings=SearchSettings(), weights=tmp_path / "g.pt"
+    )
     assert prior.n_parameters == 16 * 8 * 8
     assert prior.lower.unique().tolist() == [-3.0]
     middle = prior(prior.start(1, torch.Generator()))
@@ -88,9 +87,9 @@ def test_a_file_of_it_is_a_prior(trained, tmp_path):
 
 
 def test_the_seed_decides(images):
-    short = GeneratorSettings(n_steps=4, batch_size=4, width=4)
+    short = TrainedGeneratorSettings(layer="fc", n_steps=4, batch_size=4, width=4)
     one, two, other = (
-        train(network(), "fc", images[:20], short, seed=seed, device="cpu", log=lambda line: None)
+        train(network(), images[:20], short, seed=seed, device="cpu", log=lambda line: None)
         for seed in (1, 1, 2)
     )
     first, second, third = (x.generator.state_dict()["colour.weight"] for x in (one, two, other))
@@ -98,12 +97,12 @@ def test_the_seed_decides(images):
     assert not torch.equal(first, third)
 
 
-def test_augmented_images_are_mirrored_and_moved():
-    picture = np.zeros((1, 32, 32, 3), np.uint8)
-    picture[0, 10, 5] = 255
+def test_augmented_images_are_mirrored_and_shifted():
+    image = np.zeros((1, 32, 32, 3), np.uint8)
+    image[0, 10, 5] = 255
     rng = np.random.default_rng(0)
-    places = {tuple(np.argwhere(augmented(picture, rng)[0, ..., 0])[0]) for _ in range(300)}
-    rows, columns = zip(*places, strict=True)
+    corners = {tuple(np.argwhere(augmented(image, rng)[0, ..., 0])[0]) for _ in range(300)}
+    rows, columns = zip(*corners, strict=True)
     assert (min(rows), max(rows)) == (8, 12)
     assert set(columns) == {3, 4, 5, 6, 7, 24, 25, 26, 27, 28}
 
@@ -122,4 +121,5 @@ def test_augmented_images_are_mirrored_and_moved():
 )
 def test_what_cannot_be_trained_on(images, layer, change, message):
     with pytest.raises(InputError, match=message):
-        train(network(), layer, change(images), SETTINGS, device="cpu")
+        settings = SETTINGS.model_copy(update={"layer": layer})
+        train(network(), change(images), settings, device="cpu")

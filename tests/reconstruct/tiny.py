@@ -1,4 +1,4 @@
-"""A network small enough that whole searches take a second, and problems for it."""
+"""A network so small that a whole search takes a second, with images and features for it."""
 
 from collections import OrderedDict
 
@@ -13,7 +13,7 @@ MEAN_BGR = (104.0, 117.0, 123.0)
 
 
 class TinyNetwork(nn.Module):
-    """Two convolutions and a linear layer; BGR less a mean colour, as VGG19 of Caffe."""
+    """Two convolutions and a linear layer; BGR minus a mean colour, as Caffe's VGG19."""
 
     def __init__(self):
         super().__init__()
@@ -37,13 +37,13 @@ class TinyNetwork(nn.Module):
 
 
 class TinyGenerator(nn.Module):
-    """Latents (n, 5) to BGR images of 24 pixels, less the mean colour."""
+    """Latents (n, 5) to BGR images of 24 pixels, minus the mean colour."""
 
     def __init__(self):
         super().__init__()
         torch.manual_seed(4)
         self.linear = nn.Linear(5, 3 * 24 * 24)
-        self.linear.weight.data /= 20  # as shallow as needed for steps of 2 not to be chaotic
+        self.linear.weight.data /= 20  # so shallow that steps of 2 are not chaotic
         self.requires_grad_(False)
 
     def forward(self, z):
@@ -56,13 +56,13 @@ def images(n=3, seed=0):
     return np.kron(coarse, np.ones((1, 4, 4, 1))).astype(np.uint8)
 
 
-def features(network, pictures):
-    """Layer -> (n, *unit_shape) of images as the user has them."""
-    x = torch.as_tensor(pictures).permute(0, 3, 1, 2).float()
+def features(network, shown):
+    """Layer -> features (n, *unit_shape) of images (n, size, size, 3)."""
+    x = torch.as_tensor(shown).permute(0, 3, 1, 2).float()
     return {layer: y.numpy() for layer, y in network.features(x, network.layers).items()}
 
 
 def statistics(network, n=20, seed=1):
-    """Of other images than those above."""
+    """Statistics of other images than those of `images()`."""
     training = features(network, images(n, seed))
     return {layer: LayerStatistics.of(y) for layer, y in training.items()}

@@ -11,14 +11,13 @@ from deeprecon.judge.analysis.preferences import comparison_table, preference_ta
 from deeprecon.judge.analysis.reliability import agreement_table
 from deeprecon.judge.analysis.tracking import metric_table, observer_table
 from deeprecon.judge.power import power_table
-from deeprecon.judge.questions import Task
 from deeprecon.judge.trials import build_trials
 from deeprecon.report.judgement import build_judgement_page
 from deeprecon.report.judgement_plot import ranking
 from tests.judge.answers import answers_of
-from tests.judge.tables import coloured, table
+from tests.judge.tables import asked, coloured, table
 
-ROIS = ["roi-vc"]
+ROIS = ["roi_vc"]
 DESIGN = {
     "n_lists": 4, "n_trials": 160, "n_questions": 100, "n_catch": 12, "n_repeat": 8,
     "trials_sha256": "ab" * 32,
@@ -43,9 +42,9 @@ def tables(people):
     """All tables of a study with two model observers, and of raters or none."""
     images = coloured(table({"n": 8}, methods=("x", "y")), "n")
     tasks = [
-        Task("identification", ["x"], ROIS, trials=20),
-        Task("preference", ["x", "y"], ROIS, trials=12),
-        Task("colour_shape", ["x"], ROIS, trials=12),
+        asked("identification", ["x"], ROIS, trials=20),
+        asked("preference", ["x", "y"], ROIS, trials=12),
+        asked("colour_shape", ["x"], ROIS, trials=12),
     ]
     key = build_trials(images, tasks, n_raters=4, seed=0)
     raters = answers_of(key, lambda trial: trial.order % 4 > 0)
@@ -89,7 +88,7 @@ def page_of(people, simulated=True):
     shown = {f"stim-n-{i}": (RED, BLUE) for i in range(8)}
     return build_judgement_page(
         study="demo", simulated=simulated, design=DESIGN, folder="my/ratings", layers=["conv1"],
-        tables=tables(people), pictures={("sub-one", "roi-vc", "x", "n"): shown},
+        tables=tables(people), pictures={("sub-one", "roi_vc", "x", "n"): shown},
     )  # fmt: skip
 
 
@@ -106,15 +105,15 @@ def unjudged():
 def test_raters_are_shown_with_those_left_out(judged):
     assert "2 raters, of whom 1 is kept" in judged
     assert "No person has judged" not in judged
-    assert "share of raters who chose the original" in judged
-    for heading in ("Do raters agree?", "Which metric tracks people?", "noise_ceiling"):
+    assert "shares of raters who chose the original" in judged
+    for heading in ("Do raters agree?", "Which metric agrees with people?", "noise_ceiling"):
         assert heading in judged
 
 
 def test_without_raters_everything_is_said_to_be_of_model_observers(unjudged):
     assert "No person has judged these pictures yet" in unjudged
     assert "<code>my/ratings</code>" in unjudged
-    assert "share of model observers who chose" in unjudged
+    assert "shares of model observers who chose" in unjudged
     assert "No ratings." in unjudged
     assert "<strong>Raters</strong>" not in unjudged
 

@@ -17,14 +17,9 @@ from deeprecon.preprocess.outliers import flags, measures, rules
 from deeprecon.preprocess.quality import head_positions, run_quality
 from deeprecon.preprocess.rois import VoxelTable, overlaps
 from deeprecon.report.quality import build_quality_page
-from deeprecon.report.quality_figures import (
-    plot_coregistration,
-    plot_overview,
-    plot_rois,
-    plot_run,
-    plot_tsnr,
-    webp,
-)
+from deeprecon.report.quality_figures import plot_overview, plot_run
+from deeprecon.report.quality_maps import plot_coregistration, plot_rois, plot_tsnr
+from deeprecon.report.style import webp
 from tests.preprocess.phantom import AXES, head, oblique_affine, rigid, scan, t1w_head
 
 SHAPE = (22, 26, 18)
@@ -92,7 +87,7 @@ def drawn(monkeypatch):
 
     for name in ("run", "overview", "coregistration", "tsnr", "rois"):
         monkeypatch.setattr(f"deeprecon.report.quality.plot_{name}", note(name))
-    monkeypatch.setattr("deeprecon.report.quality._picture", str)
+    monkeypatch.setattr("deeprecon.report.quality._data_uri", str)
     return calls
 
 
@@ -182,7 +177,7 @@ def test_page_shows_every_run_and_every_part(page):
 
 def test_page_names_the_runs_that_stand_out_and_why(page):
     assert set(flags(RUNS, 7.0)["run"]) == RUNS_FLAGGED
-    assert "2 of 6 runs stand out" in words(page)
+    assert "2 of 6 runs are flagged" in words(page)
     assert page.count('<span class="fault">flagged</span>') == 2
     assert re.search(r'<a href="#ses-a_task-b_run-02">.*\n.*DVARS', page)
 
@@ -206,7 +201,7 @@ def test_a_run_and_its_picture_stand_together(drawn):
 def test_nothing_is_flagged_where_nothing_stands_out(drawn):
     steady = {name: of for name, of in RUNS.items() if name not in RUNS_FLAGGED}
     page = build(runs=steady)
-    assert "None of 4 runs stand out" in words(page)
+    assert "None of 4 runs are flagged" in words(page)
     assert "<details open>" in page
     assert "flagged</span>" not in page
     ((_, _, ringed, _),) = drawn["overview"]

@@ -1,3 +1,4 @@
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -13,10 +14,11 @@ from deeprecon.report.decoding_plots import (
     plot_by_region,
     plot_repetitions,
 )
-from deeprecon.report.gallery import gallery
-from deeprecon.report.page import Pictures, build_page
-from deeprecon.report.plots import plot_identification
-from deeprecon.validity.result import Check
+from deeprecon.report.gallery import galleries, gallery
+from deeprecon.report.identification_plot import plot_identification
+from deeprecon.report.page import Figures, Results, build_page, read_results
+from deeprecon.tables import write_table
+from deeprecon.validity.result import Check, write_checks
 
 RED = np.full((8, 8, 3), (255, 0, 0), np.uint8)
 BLUE = np.full((8, 8, 3), (0, 0, 255), np.uint8)
@@ -41,13 +43,24 @@ def test_originals_stand_above_reconstructions():
     assert red.max() < blue.min()
 
 
+def test_galleries_stand_one_below_the_other_and_take_their_images_in_order():
+    originals, recon = np.stack([RED] * 3), [np.stack([c] * 3) for c in (BLUE, BLUE, RED)]
+    blocks = [("all {n} images", ["VC", "V1"]), ("regions", ["V2"])]
+    page = galleries(originals, iter(recon), blocks, "imagined")
+    first = gallery(originals, [("VC", recon[0]), ("V1", recon[1])], "all 3 images", "imagined")
+    second = gallery(originals, [("V2", recon[2])], "regions", "imagined")
+    assert page.height == first.height + second.height
+    np.testing.assert_array_equal(np.asarray(page)[: first.height, : first.width], first)
+    np.testing.assert_array_equal(np.asarray(page)[first.height :, : second.width], second)
+
+
 SCORES = pd.DataFrame(
     [
         {
-            "subject": "sub-01", "roi": roi, "method": method, "set": name, "pictures": pictures,
-            "metric": metric, "direction": direction, "n": 12, "floor": 0.51,
+            "subject": "sub-01", "roi": roi, "method": method, "set": name, "condition": pictures,
+            "metric": metric, "direction": direction, "n": 12, "permuted_control": 0.51,
             "value": 0.8 if pictures == "reconstruction" else 0.6,
-            "ceiling": np.nan if method == "control" else 1.0, "ci_low": 0.7, "ci_high": 0.9,
+            "true_features": np.nan if method == "control" else 1.0, "ci_low": 0.7, "ci_high": 0.9,
             "split_half": 0.7 if method == "all" else np.nan, "noise_ceiling": np.nan,
             "p": 0.0001, "p_holm": 0.0001, "note": "",
         }
@@ -161,34 +174,33 @@ def test_a_set_of_one_image_has_no_accuracy_by_repetitions(tmp_path):
 
 @pytest.fixture
 def page(tmp_path):
-    Image.new("RGB", (4, 4)).save(tmp_path / "x.png")
-    png = tmp_path / "x.png"
+    names = ("x", "decoding_by_layer", "decoding_by_region")
+    png, *decoding = [tmp_path / f"{name}.png" for name in names]
+    for path in (png, *decoding):
+        Image.new("RGB", (4, 4)).save(path)
+    stimuli = tmp_path / "train.tsv"
+    stimuli.write_text("stimulus_id\n")
     settings = {
         "study": "<script>alert(1)</script>", "subjects": ["sub-01"],
-        "evaluate": {"floor": "control"}, "judge": {},
+        "evaluate": {"permuted_control": "control"}, "judge": {},
     }  # fmt: skip
     rois = pd.DataFrame({"subject": ["sub-01"], "roi": ["V1"], "n_voxels": [7]})
     sets = pd.DataFrame({"subject": ["sub-01"], "set": ["natural"], "n_blocks": [12]})
-    quality = {"sub-01": "quality_sub-01.html"}
-    pictures = Pictures(*[{"natural": png}] * 4, png, png, png, {"By layer": png, "By region": png})
+    quality = {"sub-01": "results/report/quality_sub-01.html"}
+    figures = Figures(*[{"natural": png}] * 4, decoding, png, png, png)
     checks = [
         Check("V12", "FAIL", -0.1, "above 0", "Worse than <other> images.", "sub-01"),
-        Check("V01", "PASS", 0.0, "0", "None of them.", "natural"),
+        Check("V01", "PASS", 0.0, "0", "None of them.", "natural", "copies"),
     ]
-    compared = compare(IMAGES, n_permutations=99, n_bootstrap=100)
-    return build_page(
-        settings=settings,
-        pictures=pictures,
+    results = Results(
         scores=pd.concat([SCORES, MISSING]),
-        compared=compared,
+        pairs=compare(IMAGES, n_permutations=99, n_bootstrap=100),
         over_subjects=pd.DataFrame(columns=["metric"]),
         vividness=pd.DataFrame(columns=["rho", "p"]),
         checks=checks,
-        tables={"Samples": sets, "Voxels": rois},
-        quality=quality,
-        hashes={"train.tsv": "0a1b"},
-        simulated=True,
+        others={"Samples": sets, "Voxels": rois},
     )
+    return build_page(settings, figures, results, quality, [stimuli], simulated=True)
 
 
 IMAGES = pd.DataFrame(
@@ -215,7 +227,8 @@ def test_page_is_whole_and_says_what_it_must(page):
     assert "Worse than &lt;other&gt; images." in text
     assert "<summary>1 passed</summary>" in text
     assert "clip: no &lt;weights&gt;" in text
-    assert "0a1b train.tsv" in text
+    assert f"{hashlib.sha256(b'stimulus_id' + bytes([10])).hexdigest()} train.tsv" in text
+    assert "<h3>Accuracy by layer</h3>" in text
     assert "the training image whose features are nearest" in text
     assert "0.70 – 0.90" in text
     assert '<a href="quality_sub-01.html">sub-01</a>.' in text
@@ -225,3 +238,25 @@ def test_page_is_whole_and_says_what_it_must(page):
 def test_page_escapes_names(page):
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_results_are_read_and_empty_tables_left_out(tmp_path):
+    names = ("scores", "pairs", "over_subjects", "vividness", "checks")
+    paths = {name: tmp_path / f"{name}.tsv" for name in names}
+    write_table(paths["scores"], pd.concat([SCORES, MISSING]))
+    for name in names[1:4]:
+        write_table(paths[name], pd.DataFrame({"metric": ["ssim"], "p": [0.5]}))
+    write_checks(
+        paths["checks"], [Check("V01", "PASS", 0.0, "0", "None of them.", "natural", "copies")]
+    )
+    voxels = [tmp_path / f"sub-0{i}_rois.tsv" for i in (1, 2)]
+    for i, path in enumerate(voxels):
+        write_table(path, [{"roi": "V1", "n_voxels": i}])
+    empty = tmp_path / "reliability.tsv"
+    write_table(empty, pd.DataFrame(columns=["roi"]))
+    found = read_results(**paths, others={"Voxels": voxels, "Reliability": [empty], "Samples": []})
+    assert found.scores["note"].iloc[-1] == "not computed: no <weights>"
+    assert found.scores["note"].iloc[0] == ""
+    assert found.checks[0].title == "copies"
+    assert list(found.others) == ["Voxels"]
+    assert found.others["Voxels"]["n_voxels"].tolist() == [0, 1]

@@ -1,6 +1,7 @@
 """Too little, undefined or unfitting input: not run and why, or one line of InputError."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -59,8 +60,8 @@ def test_v06_means_must_be_of_the_same_columns(used):
         lambda: inside_clusters(NAN, np.vstack([X, X])),
         lambda: normalisation({}, {}, ""),
         lambda: tuning_inputs([], ["natural"]),
-        lambda: control_score("V08", 0.9, math.nan),
-        lambda: at_chance("V09", {}, {}),
+        lambda: control_score(0.9, math.nan),
+        lambda: at_chance({}, {}),
         lambda: collapse({"fc": NAN}, {"fc": X}),
         lambda: collapse({"fc": X}, {"fc": NAN}),
         lambda: variety(np.repeat(PICTURES[:1], 4, axis=0), PICTURES),
@@ -78,7 +79,7 @@ def test_v10_a_leak_fails_however_many_layers_there_are(n_layers):
     rng = np.random.default_rng(0)
     true = {f"l{i}": rng.normal(size=(30, 20)) for i in range(n_layers)}
     found = {layer: rng.normal(size=(30, 20)) for layer in true} | {"l0": true["l0"]}
-    check = at_chance("V10", found, true)
+    check = at_chance(found, true)
     assert check.status == "FAIL"
     assert "layer l0" in check.sentence
 
@@ -86,7 +87,7 @@ def test_v10_a_leak_fails_however_many_layers_there_are(n_layers):
 @pytest.mark.parametrize(("n", "status"), [(3, "NOT RUN"), (4, "NOT RUN"), (5, "FAIL")])
 def test_v10_does_not_pass_for_want_of_images(n, status):
     true = {"fc": np.random.default_rng(0).normal(size=(n, 20))}
-    assert at_chance("V10", true, true).status == status
+    assert at_chance(true, true).status == status
 
 
 @pytest.mark.parametrize("held_out", [{"a": np.nan, "b": -0.1}, {"b": -0.1, "a": np.nan}])
@@ -97,19 +98,20 @@ def test_v16_layers_without_accuracy_count_for_nothing(held_out):
 @pytest.mark.parametrize("other", [np.zeros(4), np.zeros(1)])
 def test_v12_scores_must_be_of_the_same_images(other):
     with pytest.raises(InputError, match="one for each image"):
-        gain_over_shuffled(np.ones(5), other)
+        gain_over_shuffled({"reconstruction": np.ones(5), "shuffled_features": other})
 
 
 def test_v25_as_many_pictures_must_be_shown_as_were_scored():
-    with pytest.raises(InputError, match="3 pictures are shown, expected 4"):
+    with pytest.raises(InputError, match="3 images are shown, but 4 were scored"):
         scored_is_shown(PICTURES, list(PICTURES[:3]))
 
 
 def test_what_several_jobs_did_not_run_stands_once(tmp_path):
-    write_checks(tmp_path / "checks.tsv", [not_run("V16", "Too few.", "sub-01")])
-    twice = read_checks(tmp_path / "checks.tsv") + read_checks(tmp_path / "checks.tsv")
+    one = replace(not_run("Too few.", "sub-01"), id="V16")
+    write_checks(tmp_path / "checks.tsv", [one])
+    twice = read_checks(tmp_path / "checks.tsv", tmp_path / "checks.tsv")
     tables = [pd.DataFrame(columns=list(names)) for names in (COLUMNS, IMAGE_COLUMNS)]
-    checks = gathered(twice, *tables, floor=None, retrained=True)
+    checks = gathered(twice, *tables, control=None, retrained=True)
     assert [check.id for check in checks].count("V16") == 1
 
 
@@ -121,5 +123,5 @@ def test_a_file_keeps_all_digits(tmp_path):
 
 def test_a_file_without_a_column_is_named(tmp_path):
     (tmp_path / "checks.tsv").write_text("id\tstatus\nV01\tPASS\n")
-    with pytest.raises(InputError, match=r"checks\.tsv: no column 'value'"):
+    with pytest.raises(InputError, match=r"checks\.tsv: no column 'title'"):
         read_checks(tmp_path / "checks.tsv")

@@ -9,7 +9,8 @@ import pytest
 from deeprecon.evaluate.table import COLUMNS, IMAGE_COLUMNS
 from deeprecon.report.check_plot import plot_checks
 from deeprecon.validity.gather import gathered, over_seeds, permuted_labels
-from deeprecon.validity.result import TITLES, Check
+from deeprecon.validity.registry import CHECKS
+from deeprecon.validity.result import Check
 
 FOUND = [Check("V11", "PASS", 0.99, "at least 0.95", "Found.", "dgn, natural")]
 PLACE = {"subject": "sub-01", "roi": "VC", "set": "natural"}
@@ -17,7 +18,7 @@ PLACE = {"subject": "sub-01", "roi": "VC", "set": "natural"}
 
 def scores(*rows: dict[str, object]) -> pd.DataFrame:
     """A table of scores; of each row only what differs from pixel identification of the control."""
-    usual = PLACE | {"method": "control", "pictures": "reconstruction", "direction": "recon"}
+    usual = PLACE | {"method": "control", "condition": "reconstruction", "direction": "recon"}
     usual |= {"metric": "pixel_identification", "value": 0.5, "p": 0.5}
     return pd.DataFrame([usual | row for row in rows], columns=list(COLUMNS))
 
@@ -34,22 +35,22 @@ def images(values: dict[str, np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(IMAGE_COLUMNS))
 
 
-def all_checks(found=(), floor=None, retrained=False, table=None, of_images=None) -> list[Check]:
+def all_checks(found=(), control=None, retrained=False, table=None, of_images=None) -> list[Check]:
     table = scores() if table is None else table
     of_images = images({}) if of_images is None else of_images
-    return gathered(list(found), table, of_images, floor=floor, retrained=retrained)
+    return gathered(list(found), table, of_images, control=control, retrained=retrained)
 
 
 def test_every_check_is_named_once_and_in_order_though_one_alone_was_run():
     checks = all_checks(FOUND)
-    assert [check.id for check in checks] == list(TITLES)
+    assert [check.id for check in checks] == sorted(CHECKS)
     assert [check for check in checks if check.status != "NOT RUN"] == FOUND
 
 
 @pytest.mark.parametrize(
     ("name", "options", "why"),
     [
-        ("V08", {}, "evaluate.floor"),
+        ("V08", {}, "evaluate.permuted_control"),
         ("V09", {}, "evaluate.retrain"),
         ("V10", {}, "evaluate.retrain"),
         ("V16", {}, "evaluate.retrain"),
@@ -80,7 +81,7 @@ def test_v08_the_control_is_judged_by_its_p_value(p, status):
 def test_v08_looks_at_reconstructions_of_the_control_alone():
     table = scores(
         {"method": "dgn", "p": 0.001},
-        {"pictures": "nearest_training", "p": 0.001},
+        {"condition": "nearest_training", "p": 0.001},
         {"direction": "true", "p": 0.001},
         {"metric": "ssim", "p": 0.001},
         {},
@@ -114,7 +115,7 @@ def test_the_figure_has_a_bar_of_every_check_with_its_number():
     figure = plot_checks(all_checks(twice), "Simulated brain data.")
     (axis,) = figure.axes
     named = [label.get_text().split()[0] for label in axis.get_yticklabels()]
-    assert named == list(TITLES)
+    assert named == sorted(CHECKS)
     numbers = [text.get_text() for text in axis.texts]
     assert len(numbers) == 26 and set(numbers) == {"1"}  # V11 failed once and passed once
     assert "Simulated brain data." in figure.get_supxlabel()

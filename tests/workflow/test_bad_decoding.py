@@ -51,7 +51,7 @@ JOBS = {
     "decode": Job(
         {"features": ["decode/natural/conv.h5"], "weights": "decode/weights/conv.h5"},
         {"region": REGION, "train": "features/train/conv.h5", "settings": SETTINGS},
-        {"sets": ["natural"], "model": MODEL, "seed": 0},
+        {"sets": ["natural"], "model": MODEL, "halves": False, "seed": 0},
         DECODED,
     ),
     "repetitions": Job(
@@ -362,7 +362,7 @@ def one_image(data: BData) -> np.ndarray:
 HALVES = Job(
     {"features": [f"decode_halves/{half}/natural/conv.h5" for half in (1, 2)]},
     JOBS["decode"].input,
-    JOBS["decode"].params,
+    JOBS["decode"].params | {"halves": True},
     DECODED,
 )
 

@@ -1,6 +1,7 @@
 """Bad input ends the scripts of evaluation with one line; odd but possible sets have their rows."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ STIMULI = {"table": "stimuli/shapes.tsv", "training": "stimuli/train.tsv"}
 
 JOBS = {
     "baselines": Job(
-        outputs("baselines", pictures="shapes.h5"),
+        outputs("baselines", images="shapes.h5"),
         STIMULI | {
             "recon": RECON, "mean_features": [], "sampled": "sampled.h5",
             "targets": ["targets/conv.h5", "targets/fc.h5"],
@@ -40,15 +41,15 @@ JOBS = {
     "evaluate": Job(
         outputs("evaluate", scores="all.tsv", images="images.tsv"),
         {
-            "recon": [RECON], "baselines": ["baselines/shapes.h5"], "floor": [RECON],
-            "ceiling": [RECON], "half_1": [HALVES[0]], "half_2": [HALVES[1]],
+            "recon": [RECON], "baselines": ["baselines/shapes.h5"], "control": [RECON],
+            "true_features": [RECON], "half_1": [HALVES[0]], "half_2": [HALVES[1]],
             "tables": ["stimuli/shapes.tsv"], "training": "stimuli/train.tsv",
             "sampled": "sampled.h5", "weights": WEIGHTS, "encoding": [], "region": [],
             "perceptual": [],
         },
         STATISTICS | {
-            "sets": ["shapes"], "floor": ["shapes"], "ceiling": ["shapes"], "halves": ["shapes"],
-            "no_brain": "none", "network": NETWORK, "image": IMAGE, "weights": ".",
+            "sets": ["shapes"], "control": ["shapes"], "true_features": ["shapes"],
+            "halves": ["shapes"], "metrics": [], "network": NETWORK, "image": IMAGE, "weights": ".",
             "perceptual": ["alexnet_2"],
         },
         {"roi": "VC", "method": "all"},
@@ -57,22 +58,22 @@ JOBS = {
         outputs("check_images", checks="shapes.tsv"),
         STIMULI | {
             "recon": RECON, "folder": "recon/shapes", "baselines": "baselines/shapes.h5",
-            "ceiling": RECON,
+            "true_features": RECON,
         },
-        {"image": IMAGE, "seed": 0},
+        {"image": IMAGE, "checks": [], "seed": 0},
         PLACE,
     ),
     "scores": Job(
         outputs("scores", scores="scores.tsv", images="images.tsv", summary="summary.tsv",
                 comparisons="comparisons.tsv", subjects="subjects.tsv", vividness="vividness.tsv"),
         {"scores": ["evaluate/all.tsv"], "images": ["evaluate/images.tsv"], "blocks": []},
-        STATISTICS | {"floor": None, "subjects": []},
+        STATISTICS | {"control": None, "subjects": []},
     ),
     "checks": Job(
         outputs("checks", checks="checks.tsv", figure="checks.png", values="values.png"),
         {"checks": ["check_images/shapes.tsv"], "scores": "scores/scores.tsv",
          "images": "scores/images.tsv"},
-        {"floor": None, "retrained": False, "simulated": True},
+        {"control": None, "retrained": False, "simulated": True},
     ),
 }  # fmt: skip
 
@@ -93,8 +94,8 @@ def write_recon(images: np.ndarray, names: list[str], path: str = RECON) -> None
         file["image"], file["loss"] = images, np.ones((3, len(images)))
         file["layer_loss"], file["layer"] = np.ones((1, len(images))), ["conv"]
         file["stimulus_id"] = names
-        file["strip"], file["strip_evaluation"] = images[None, :2], [0]
-        file["strip_rows"] = np.arange(min(2, len(images)))
+        file["snapshots"], file["snapshot_evaluation"] = images[None, :2], [0]
+        file["snapshot_rows"] = np.arange(min(2, len(images)))
 
 
 def write_set(names: list[str], true: np.ndarray, recon: np.ndarray) -> None:
@@ -121,7 +122,7 @@ def write_study() -> None:
     rng = np.random.default_rng(1)
     units = {"conv": Units(LAYERS["conv"], np.arange(0, 1024, 64)), "fc": Units.every((6,))}
     features = {
-        layer: rng.standard_normal((60, len(chosen.place))).astype(np.float32)
+        layer: rng.standard_normal((60, len(chosen.index))).astype(np.float32)
         for layer, chosen in units.items()
     }
     write_sampled("sampled.h5", SampledUnits(training, features, units), {})
@@ -165,11 +166,11 @@ def table(path: str) -> pd.DataFrame:
 def test_the_good_study(study):
     """So that the failures below are those of their mistakes."""
     scores = table("scores/scores.tsv")
-    own = scores[scores["pictures"] == "reconstruction"].set_index(["metric", "direction"])
+    own = scores[scores["condition"] == "reconstruction"].set_index(["metric", "direction"])
     assert own.loc[("pixel_identification", "recon"), "value"] == 1
     missing = scores[scores["metric"] == "alexnet_2"]["note"].tolist()
     assert missing == ["not computed: weights missing: alexnet-owt-7be5be79.pth"]
-    assert set(scores["pictures"]) == {
+    assert set(scores["condition"]) == {
         "reconstruction", "control", "true_features", "shuffled_features", "prior_only",
         "nearest_training", "mean_training", "split_half",
     }  # fmt: skip
@@ -200,7 +201,7 @@ def test_equal_reconstructions_identify_nothing_and_are_found_out(study):
     write_set(TEST, pictures(5, 2), np.repeat(pictures(1, 9), 5, axis=0))
     run()
     scores = table("scores/scores.tsv")
-    own = scores[scores["pictures"] == "reconstruction"].set_index(["metric", "direction"])
+    own = scores[scores["condition"] == "reconstruction"].set_index(["metric", "direction"])
     assert own.loc[("pixel_identification", "true"), "value"] == 0  # all ties
     checks = table("checks/checks.tsv").set_index("id")
     assert checks.loc["V13", "status"].tolist() == ["FAIL", "FAIL"]
@@ -211,7 +212,7 @@ def test_blank_reconstructions_are_counted(study):
     write_set(TEST, pictures(5, 2), np.full((5, SIZE, SIZE, 3), 128, np.uint8))
     run()
     scores = table("scores/scores.tsv")
-    own = scores[scores["pictures"] == "reconstruction"].set_index(["metric", "direction"])
+    own = scores[scores["condition"] == "reconstruction"].set_index(["metric", "direction"])
     row = own.loc[("pixel_correlation", "own")]
     assert (row["n"], np.isnan(row["value"])) == (0, True)
     note = own.loc[("pixel_identification", "recon"), "note"]
@@ -222,8 +223,44 @@ def halves_in_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores of the reconstructions, and of the images."""
     run("evaluate")
     scores, images = table("evaluate/all.tsv"), table("evaluate/images.tsv")
-    own = scores[scores["pictures"] == "reconstruction"]
+    own = scores[scores["condition"] == "reconstruction"]
     return own.set_index(["metric", "direction"]), images[images["metric"] == "pixel_correlation"]
+
+
+MINE = """
+import numpy as np
+from deeprecon.validity.result import graded
+
+def red_correlation(true, recon):
+    pairs = zip(true[..., 0], recon[..., 0])
+    return np.array([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs])
+
+def too_dark(recon, about):
+    '''Reconstructions that are nearly black.'''
+    dark = recon.mean() < 10
+    return graded(recon.mean(), fail=dark, threshold="at least 10", sentence="x", about=about)
+"""
+
+
+def test_own_metrics_and_checks_are_in_all_tables(study, monkeypatch):
+    Path("mine.py").write_text(MINE)
+    monkeypatch.syspath_prepend(study)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    before = table("scores/scores.tsv")
+    run("evaluate", params={"metrics": ["mine:red_correlation"]})
+    run("check_images", params={"checks": ["mine:too_dark"]})
+    run("scores", "checks")
+    scores = table("scores/scores.tsv")
+    own = scores[scores["metric"] == "mine:red_correlation"]
+    assert set(own["condition"]) == set(scores["condition"])
+    assert own["value"].notna().all()
+    others = scores[scores["metric"] != "mine:red_correlation"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(others, before)
+    assert "mine:red_correlation" in table("scores/summary.tsv")
+    assert "mine:red_correlation" in set(table("scores/images.tsv")["metric"])
+    checks = table("checks/checks.tsv").set_index("id")
+    assert checks.loc["mine:too_dark", "status"] == "PASS"
+    assert checks.loc["mine:too_dark", "title"] == "Reconstructions that are nearly black"
 
 
 def test_halves_stand_beside_each_score_that_needs_no_original(study):

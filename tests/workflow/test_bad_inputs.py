@@ -75,7 +75,7 @@ EVENT_ROWS = """onset\tduration\tevent_type\tstimulus_id
 RUN_FILES = {"series": "series.h5", "confounds": "confounds.tsv", "quality": "quality.h5"}
 SAMPLE_FILES = {key: f"{key}.tsv" for key in ("sets", "rois", "overlaps")}
 SAMPLE_FILES["samples"] = "samples.h5"
-SETS = {"set_names": ["natural"], "labels": ["a"], "dataset": "none", "rois": {"V": "V1 + V2"}}
+SETS = {"labels": {"natural": "a"}, "dataset": "none", "rois": {"V": "V1 + V2"}}
 FMRIPREP = {"derivatives": "fmriprep", "run": RUN, "space": "T1w"}
 
 JOBS = {
@@ -95,7 +95,7 @@ JOBS = {
     "realign_run": Job(
         outputs("realign_run", **RUN_FILES),
         {"bold": BOLD, "reference": REFERENCE, "matrix": MATRIX, "voxels": VOXELS},
-        {"motion_correction": "none", "slice_timing": False, "lead_in": 8.0},
+        {"motion_correction": "none", "slice_timing": False, "dummy_scan_duration": 8.0},
     ),
     "blocks": Job(
         outputs("blocks", blocks="blocks.tsv"),
@@ -103,8 +103,7 @@ JOBS = {
         {
             "runs": ["run"],
             "sets": ["natural"],
-            "set_names": ["natural"],
-            "labels": ["perceptionNaturalImageTest"],
+            "labels": {"natural": "perceptionNaturalImageTest"},
             "dataset": "other",
             "imagery_labels": "category_index",
         },
@@ -135,7 +134,7 @@ JOBS = {
     "read_fmriprep_run": Job(
         outputs("read_fmriprep_run", **RUN_FILES),
         {"reference": REFERENCE, "voxels": VOXELS},
-        {"lead_in": 8.0, **FMRIPREP},
+        {"dummy_scan_duration": 8.0, **FMRIPREP},
     ),
     "fmriprep_reference": Job(
         outputs("fmriprep_reference", image="reference.nii.gz", t1w="T1w.nii.gz", matrix="m.txt"),
@@ -401,7 +400,7 @@ CASES = [
     ("events after the scan, before it is read", "blocks", events(("40.0\t8.0", "40.0\t18.0")),
      f"{EVENTS}: the last event ends at 58 s, the scan of 24 volumes at 48 s"),
     ("unknown stimulus, before scans are read", "blocks", events(("1.000002", "1.000003")),
-     f"{EVENTS}: unknown stimulus '1.000003'; the table has 2, near it '1.000002', '1.000001'"),
+     f"{EVENTS}: unknown stimulus '1.000003'; the table has 2, similar: '1.000002', '1.000001'"),
     ("repetition time, before scans are read", "blocks", text(SIDECAR, '{"RepetitionTime": 1.5}'),
      f"{BOLD}: the header says 2 s a volume, {Path(SIDECAR).name} says 1.5 s"),
     ("run without stimuli", "blocks", events(("8.0\t1\t", "8.0\t2\t")),
@@ -417,7 +416,7 @@ CASES = [
     ("onset that is NaN", "samples", events(("24.0\t", "n/a\t")),
      f"{EVENTS}: row 4: onset is 'n/a', expected a number"),
     ("unknown stimulus", "samples", events(("1.000002", "1.000003")),
-     f"{EVENTS}: unknown stimulus '1.000003'; the table has 2, near it '1.000002', '1.000001'"),
+     f"{EVENTS}: unknown stimulus '1.000003'; the table has 2, similar: '1.000002', '1.000001'"),
     ("no initial rest", "samples", events(("\t-1\t", "\t-3\t")),
      f"{EVENTS}: the first event has event_type -3, expected a rest .+"),
     ("empty events", "samples", text(EVENTS, ""),
@@ -435,7 +434,7 @@ CASES = [
      f"{TABLE}: no stimuli"),
     ("no stimulus table", "import_stimuli", gone(TABLE), f"{TABLE}: not a readable TSV file .+"),
     ("stimulus that is no picture", "import_stimuli", text("stimuli/1.000001.png", "not a picture"),
-     "stimuli/1.000001.png: cannot be read as a picture .+"),
+     "stimuli/1.000001.png: cannot be read as an image .+"),
     ("motion of another run", "samples", fewer_rows(CONFOUNDS),
      f"{EVENTS}: 23 rows of confounds, but 24 volumes"),
     ("confounds of another run", "read_fmriprep_run", fewer_rows(PREPROC_CONFOUNDS),

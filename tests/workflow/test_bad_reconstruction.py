@@ -1,4 +1,4 @@
-"""Bad input ends the scripts from weights to images with one line, and leaves nothing behind."""
+"""Bad input ends the scripts from weights to images with one line and leaves nothing behind."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ GENERATOR = "train_generator/own.pt"
 
 
 def network() -> torch.nn.Module:
-    """What the settings import; the weights come from a file."""
+    """The network that the settings import; its weights come from a file."""
     return torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3, 2, 1), torch.nn.ReLU(), torch.nn.Flatten(),
         torch.nn.Linear(1024, 6),
@@ -76,7 +76,10 @@ JOBS = {
             "targets": TARGETS, "statistics": STATISTICS, "weights": WEIGHTS,
             "generator": GENERATOR, "accuracy": ["accuracy.tsv"],
         },
-        {"network": NETWORK, "method": method("deeprecon"), "size": SIZE, "compute": CPU},
+        {
+            "network": NETWORK, "method": method("deeprecon"), "size": SIZE, "compute": CPU,
+            "decoded": True, "may_be_empty": False,
+        },
         {"roi": "VC", "method": "ours", "set": "natural"},
     ),
 }  # fmt: skip
@@ -127,7 +130,7 @@ def study(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def test_the_good_study(study):
-    """So that the failures below are those of their mistakes."""
+    """Without spoilt input all jobs succeed, so that the failures below have the named causes."""
     with h5py.File("reconstruct/natural.h5") as file:
         assert file["image"].shape == (4, SIZE, SIZE, 3)
         assert "'prior': 'fourier'" in file.attrs["settings"]
@@ -212,14 +215,14 @@ CASES = [
      "layer conv: decoded features of image 2 are not finite"),
     ("a target without variance", "reconstruct",
      target("fc", lambda v: spoilt(v, (3,), 0.0), TEST),
-     "layer fc: decoded features of image 4 are all alike"),
+     "layer fc: decoded features of image 4 do not vary"),
     ("targets of another network", "reconstruct", target("conv", lambda v: v[:, :, :8], TEST),
      r"layer conv: targets have unit shape \(4, 8, 16\), its statistics \(4, 16, 16\)"),
     ("targets of other stimuli", "reconstruct", target("fc", lambda v: v, ["t0", "t1", "t2", "x"]),
      r"targets/fc.h5: .*'t3'.*"),
     ("a layer without statistics", "reconstruct",
      lambda: h5py.File(STATISTICS, "a").__delitem__("fc"),
-     "layer fc: no statistics of it, found conv"),
+     "layer fc: no statistics, found conv"),
     ("accuracies of another decoder", "reconstruct",
      lambda: Path("accuracy.tsv").write_text("layer\tprofile_correlation\tchosen\n"),
      "accuracy.tsv: 0 chosen rows of layer 'conv', expected 1"),
@@ -248,7 +251,7 @@ def test_bad_input(study, capsys, name, script, spoil, expected):
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
-        ({"compute": CPU | {"device": "cuda"}}, "compute.device: cuda is asked for, but this .*"),
+        ({"compute": CPU | {"device": "cuda"}}, "compute.device: found cuda, but this machine .*"),
         ({"method": method("2019-dgn"), "size": 48}, "image size 48: expected 25 to 32, .*"),
         (
             {"network": NETWORK | {"nodes": {"conv": "0"}}},
@@ -271,7 +274,7 @@ def test_bad_settings(study, capsys, params, expected):
 
 
 def test_a_full_disk(study, capsys, monkeypatch):
-    """The pictures do not fit: one line, and no result that looks complete."""
+    """The images do not fit on the disk: one line, and no result that looks complete."""
 
     def full(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
@@ -289,25 +292,25 @@ def pixels() -> np.ndarray:
 
 
 def test_a_half_is_reconstructed_as_the_whole_is(study):
-    """Scaled as decoded features are, which true features are not."""
+    """The features of halves are scaled as decoded features; true features are not."""
     found, params = {}, {"method": method("2019-pixel")}
-    for rule in ("reconstruct", "reconstruct_half", "reconstruct_true"):
-        jobs.execute(JOBS["reconstruct"], "reconstruct", {}, params, rule=rule)
-        found[rule] = pixels()
-    np.testing.assert_array_equal(found["reconstruct_half"], found["reconstruct"])
-    assert (found["reconstruct_true"] != found["reconstruct"]).any()
+    for kind in ({}, {"may_be_empty": True}, {"decoded": False}):
+        jobs.execute(JOBS["reconstruct"], "reconstruct", {}, params | kind)
+        found["".join(kind)] = pixels()
+    np.testing.assert_array_equal(found["may_be_empty"], found[""])
+    assert (found["decoded"] != found[""]).any()
 
 
 def test_half_of_images_that_were_shown_once_is_empty(study):
     for path in TARGETS:
         values = read_features(path)[0]
         write_features(path, values[:0], [], {})
-    jobs.execute(JOBS["reconstruct"], "reconstruct", {}, {}, rule="reconstruct_half")
+    jobs.execute(JOBS["reconstruct"], "reconstruct", {}, {"may_be_empty": True})
     assert pixels().shape == (0, SIZE, SIZE, 3)
     assert read_stimulus_id("reconstruct/natural.h5") == []
 
 
-def test_a_set_without_images_is_still_a_mistake_elsewhere(study, capsys):
+def test_a_set_without_images_is_an_error_elsewhere(study, capsys):
     for path in TARGETS:
         write_features(path, read_features(path)[0][:0], [], {})
     lines = jobs.lines_of_failure(JOBS["reconstruct"], "reconstruct", capsys)

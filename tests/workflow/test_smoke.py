@@ -16,10 +16,10 @@ import yaml
 from PIL import Image
 
 from deeprecon.data.bdata import read_bdata
-from deeprecon.judge.simulate import simulate_ratings
 from deeprecon.judge.study import read_key
 from deeprecon.preprocess.rigid import grid_centre, motion_matrix, motion_parameters
 from tests.conftest import copy_project, snakemake
+from tests.judge.simulate import simulate_ratings
 
 pytestmark = pytest.mark.smoke
 
@@ -161,7 +161,7 @@ def score(table, method, name, metric="pixel_identification"):
     rows = table[
         (table["roi"] == "VC") & (table["method"] == method)
         & (table["set"] == name) & (table["metric"] == metric)
-        & (table["pictures"] == "reconstruction") & (table["direction"] != "true")
+        & (table["condition"] == "reconstruction") & (table["direction"] != "true")
     ]  # fmt: skip
     assert len(rows) == 1
     return rows.iloc[0]
@@ -174,12 +174,14 @@ def test_pictures_score_above_chance_and_the_control_does_not(smoke_study):
         assert row["value"] > least
         assert row["p"] <= 0.01
         assert row["ci_low"] <= row["value"] <= row["ci_high"]
-        assert row["ceiling"] > row["value"]
+        assert row["true_features"] > row["value"]
         assert score(table, "both", name, "pixel_correlation")["value"] > 0.2
     control = score(table, "permuted_labels", "shapes")
     assert control["p"] > 0.01
     assert abs(control["value"] - 0.5) < 0.2
-    assert score(table, "both", "shapes")["floor"] == pytest.approx(control["value"], abs=1e-5)
+    assert score(table, "both", "shapes")["permuted_control"] == pytest.approx(
+        control["value"], abs=1e-5
+    )
 
 
 def test_every_score_stands_beside_what_less_would_score(smoke_study):
@@ -187,11 +189,11 @@ def test_every_score_stands_beside_what_less_would_score(smoke_study):
     here = table[(table["roi"] == "VC") & (table["set"] == "shapes")]
     kinds = {"reconstruction", "control", "true_features", "shuffled_features", "prior_only",
              "nearest_training", "mean_training"}  # fmt: skip
-    assert set(here[here["method"] == "both"]["pictures"]) == kinds  # shown once: no halves
+    assert set(here[here["method"] == "both"]["condition"]) == kinds  # shown once: no halves
     low = table[(table["method"] == "low") & (table["subject"] == "sub-average")]
-    assert set(low["pictures"]) >= {"reconstruction", "mean_features"}
+    assert set(low["condition"]) >= {"reconstruction", "mean_features"}
     both = here[(here["method"] == "both") & (here["metric"] == "pixel_correlation")]
-    value = both.set_index("pictures")["value"]
+    value = both.set_index("condition")["value"]
     assert value["reconstruction"] > value["nearest_training"]
     assert value["reconstruction"] > value["shuffled_features"] + 0.1
     missing = table[table["metric"] == "clip"]["note"]
@@ -329,7 +331,7 @@ def test_nothing_changed_nothing_runs(smoke_study):
 
 def test_a_comment_or_docstring_runs_nothing(smoke_study, edit):
     edit("deeprecon/reconstruct/scaling.py", "def match_contrast", "# why\ndef match_contrast")
-    edit("deeprecon/reconstruct/objective.py", '"""What a recon', '"""Something else: a recon')
+    edit("deeprecon/reconstruct/objective.py", '"""The objective', '"""Another text: the objective')
     assert rerun(smoke_study) == set()
 
 

@@ -15,9 +15,8 @@ from deeprecon.data.events import read_events
 from deeprecon.data.images import load_image, read_volumes
 from deeprecon.preprocess.assemble import run_samples
 from deeprecon.preprocess.files import read_series
-from deeprecon.preprocess.presets import PRESETS
 from deeprecon.preprocess.rigid import grid_centre, motion_matrix, resample_at
-from deeprecon.preprocess.samples import Cleaning
+from deeprecon.preprocess.settings import PRESETS, Cleaning
 from tests.conftest import snakemake
 
 pytestmark = pytest.mark.smoke

@@ -1,12 +1,12 @@
-# Features of the stimuli: what decoders learn to predict and reconstructions must match.
+# Features of the stimuli, which decoders predict and reconstructions match.
 
 
 rule features:
     input:
-        table="<results>/stimuli/{set}.tsv",
+        table=paths.STIMULI,
         weights=network_weights(),
     output:
-        layers=[f"{FEATURES}/{{set}}/{layer}.h5" for layer in study.layers],
+        layers=expand(FEATURES, layer=study.layers, allow_missing=True),
     log:
         "<results>/logs/features/{set}.log",
     conda:
@@ -15,9 +15,9 @@ rule features:
         mem_mb=4000,
         gpu=local_gpus(),
     params:
-        code=code("features"),
-        study=config["study"],
-        network=config["network"],
+        code=code("features", *network_functions()),
+        study=study.name,
+        network=network_settings(),
         image=image_settings(),
     script:
         "../scripts/features.py"
@@ -25,9 +25,9 @@ rule features:
 
 rule sampled_units:
     input:
-        layers=[f"{FEATURES}/{{set}}/{layer}.h5" for layer in study.layers],
+        layers=expand(FEATURES, layer=study.layers, allow_missing=True),
     output:
-        sampled=f"{FEATURES}/{{set}}/sampled_units.h5",
+        sampled=SAMPLED_UNITS,
     log:
         "<results>/logs/sampled_units/{set}.log",
     conda:
@@ -36,20 +36,20 @@ rule sampled_units:
         mem_mb=4000,
     params:
         code=code("sampled_units"),
-        study=config["study"],
+        study=study.name,
         layers=study.layers,
-        n_units=config["cross_validation"]["n_units"],
-        seed=config["seed"],
+        n_units=settings.cross_validation.n_units,
+        seed=study.seed,
     script:
         "../scripts/sampled_units.py"
 
 
 rule feature_statistics:
     input:
-        layers=[f"{FEATURES}/train/{layer}.h5" for layer in study.layers],
+        layers=expand(FEATURES, set="train", layer=study.layers),
     output:
-        statistics=f"{FEATURES}/statistics.h5",
-        table=f"{FEATURES}/statistics.tsv",
+        statistics=STATISTICS,
+        table=of_network(f"{paths.NETWORK}/statistics.tsv"),
     log:
         "<results>/logs/feature_statistics.log",
     conda:
@@ -58,8 +58,8 @@ rule feature_statistics:
         mem_mb=4000,
     params:
         code=code("feature_statistics"),
-        study=config["study"],
-        network=config["network"]["name"],
+        study=study.name,
+        network=settings.network.name,
         layers=study.layers,
     script:
         "../scripts/feature_statistics.py"

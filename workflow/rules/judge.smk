@@ -1,15 +1,29 @@
-# Human judgement: the page for raters, their answers, and what they say of the reconstructions.
+# Human judgement: the page for raters and their answers; their analysis is in judgement.smk.
+
+from deeprecon.judge.ratings.reading import rating_files
+from deeprecon.judge.texts import LANGUAGES
 
 
-if "judge" in config:
+def sent_files(wildcards):
+    """The rating files: the analysis reruns whenever one is added or removed."""
+    found = rating_files(RATINGS)
+    return [str(file) for file in found if file.is_file() and not file.is_symlink()]
 
-    # Kept until a new page is whole: a key to which there are ratings must not get lost.
+
+if settings.judge:
+    ASKED = settings.judge.model_dump()
+    RATINGS = settings.judge.ratings or f"results/{study.name}/judge/ratings"
+    JUDGED = [str(target) for target in study.judged()]
+    JUDGED_RECON = [f"<results>/recon/{name}.h5" for name in JUDGED]
+    TEST_STIMULI = expand(paths.STIMULI, set=study.test_sets)
+
+    # Updated in place, because a key with ratings must not get lost.
     rule study_page:
         input:
-            recon=[f"<results>/recon/{path}.h5" for path in judged()],
-            tables=expand("<results>/stimuli/{set}.tsv", set=study.test_sets),
-            training="<results>/stimuli/train.tsv",
-            texts=own_texts(),
+            recon=JUDGED_RECON,
+            tables=TEST_STIMULI,
+            training=paths.TRAINING_STIMULI,
+            texts=[] if ASKED["language"] in LANGUAGES else ASKED["language"],
         output:
             page=update("<results>/judge/index.html"),
             trials=update("<results>/judge/trials.tsv"),
@@ -20,21 +34,21 @@ if "judge" in config:
         conda:
             "../../envs/torch.yaml"
         params:
-            code=code("study_page", "deeprecon/judge/page.html", *TEXTS),
-            study=config["study"],
-            targets=judged(),
-            tasks=config["judge"]["tasks"],
-            n_raters=config["judge"]["n_raters"],
-            title=config["judge"]["title"],
-            consent=config["judge"]["consent"],
-            language=config["judge"]["language"],
-            completion_url=config["judge"].get("completion_url"),
-            folder=ratings_folder(),
-            seed=config["seed"],
+            code=code("study_page"),
+            study=study.name,
+            targets=JUDGED,
+            tasks=ASKED["tasks"],
+            n_raters=ASKED["n_raters"],
+            title=ASKED["title"],
+            consent=ASKED["consent"],
+            language=ASKED["language"],
+            completion_url=ASKED["completion_url"],
+            folder=RATINGS,
+            seed=study.seed,
         script:
             "../scripts/study_page.py"
 
-    # A log of the limits by which raters are left out: they must not follow the ratings.
+    # Logs the limits for excluding raters, which must not be chosen after the ratings.
     rule freeze_rules:
         output:
             rules=update("<results>/judge/rules.tsv"),
@@ -44,9 +58,9 @@ if "judge" in config:
             "../../envs/torch.yaml"
         params:
             code=code("freeze_rules"),
-            study=config["study"],
-            rules=config["judge"]["rules"],
-            folder=ratings_folder(),
+            study=study.name,
+            rules=ASKED["rules"],
+            folder=RATINGS,
         script:
             "../scripts/freeze_rules.py"
 
@@ -65,91 +79,10 @@ if "judge" in config:
             "../../envs/torch.yaml"
         params:
             code=code("ratings"),
-            study=config["study"],
-            rules=config["judge"]["rules"],
-            folder=ratings_folder(),
+            study=study.name,
+            rules=ASKED["rules"],
+            folder=RATINGS,
         script:
             "../scripts/ratings.py"
 
-    rule model_observers:
-        input:
-            trials="<results>/judge/trials.tsv",
-            recon=[f"<results>/recon/{path}.h5" for path in judged()],
-            tables=expand("<results>/stimuli/{set}.tsv", set=study.test_sets),
-            weights=network_weights(),
-        output:
-            responses="<results>/judge/observers.tsv",
-        log:
-            "<results>/logs/model_observers.log",
-        conda:
-            "../../envs/torch.yaml"
-        resources:
-            mem_mb=reconstruction_memory(),
-        params:
-            code=code("model_observers"),
-            study=config["study"],
-            targets=judged(),
-            network=config["network"],
-            image=image_settings(),
-            seed=config["seed"],
-        script:
-            "../scripts/model_observers.py"
-
-    rule judgement:
-        input:
-            responses="<results>/judge/responses.tsv",
-            observers="<results>/judge/observers.tsv",
-            images="<results>/evaluation/image_scores.tsv",
-        output:
-            accuracy="<results>/judge/accuracy.tsv",
-            preferences="<results>/judge/preferences.tsv",
-            comparisons="<results>/judge/comparisons.tsv",
-            agreement="<results>/judge/agreement.tsv",
-            images="<results>/judge/images.tsv",
-            metrics="<results>/judge/metrics.tsv",
-            observers="<results>/judge/agreement_with_observers.tsv",
-        log:
-            "<results>/logs/judgement.log",
-        conda:
-            "../../envs/torch.yaml"
-        params:
-            code=code("judgement"),
-            study=config["study"],
-            n_permutations=config["evaluate"]["n_permutations"],
-            n_bootstrap=config["evaluate"]["n_bootstrap"],
-            seed=config["seed"],
-        script:
-            "../scripts/judgement.py"
-
-    rule judgement_page:
-        input:
-            trials="<results>/judge/trials.tsv",
-            study="<results>/judge/study.json",
-            power="<results>/judge/power.tsv",
-            raters="<results>/judge/raters.tsv",
-            findings="<results>/judge/findings.tsv",
-            accuracy="<results>/judge/accuracy.tsv",
-            preferences="<results>/judge/preferences.tsv",
-            comparisons="<results>/judge/comparisons.tsv",
-            agreement="<results>/judge/agreement.tsv",
-            images="<results>/judge/images.tsv",
-            metrics="<results>/judge/metrics.tsv",
-            observers="<results>/judge/agreement_with_observers.tsv",
-            recon=[f"<results>/recon/{path}.h5" for path in judged()],
-            tables=expand("<results>/stimuli/{set}.tsv", set=study.test_sets),
-        output:
-            page="<results>/report/judgement.html",
-        log:
-            "<results>/logs/judgement_page.log",
-        conda:
-            "../../envs/torch.yaml"
-        params:
-            code=code("judgement_page", *JUDGEMENT_PARTS),
-            study=config["study"],
-            targets=judged(),
-            folder=ratings_folder(),
-            image=image_settings(),
-            layers=config["network"]["layers"],
-            simulated=study.simulated,
-        script:
-            "../scripts/judgement_page.py"
+    include: "judgement.smk"

@@ -1,177 +1,52 @@
-# Pictures and one page that a sceptical reader can judge the study by.
+# The report page of the study.
 
 
-rule gallery:
-    input:
-        table="<results>/stimuli/{set}.tsv",
-        recon=lambda wildcards: [
-            f"{path}.h5" for _, _, path in gallery_rows(wildcards.set)
-        ],
-    output:
-        figure=report(
-            "<results>/report/gallery_{set}.png",
-            caption="../report/gallery.rst",
-            category="Reconstructions",
-            labels={"set": "{set}"},
-        ),
-    log:
-        "<results>/logs/gallery/{set}.log",
-    conda:
-        "../../envs/torch.yaml"
-    params:
-        code=code("gallery"),
-        study=config["study"],
-        rows=lambda wildcards: [
-            f"{label}, {method}" for label, method, _ in gallery_rows(wildcards.set)
-        ],
-        shown=lambda wildcards: (
-            "imagined" if study.imagined(wildcards.set) else "presented"
-        ),
-        simulated=study.simulated,
-        image=image_settings(),
-    script:
-        "../scripts/gallery.py"
+def of_sets(kind, sets=compare.shown_sets(study)):
+    """A figure of each reconstructed set, or of the given sets."""
+    return expand(f"<results>/report/{kind}_{{set}}.png", set=sets)
 
 
-rule comparison:
-    input:
-        table="<results>/stimuli/{set}.tsv",
-        recon=lambda wildcards: [
-            path for _, rows in comparison_rows(wildcards.set) for _, path in rows
-        ],
-    output:
-        figure=report(
-            "<results>/report/comparison_{set}.png",
-            caption="../report/comparison.rst",
-            category="Reconstructions",
-            labels={"set": "{set}"},
-        ),
-    log:
-        "<results>/logs/comparison/{set}.log",
-    conda:
-        "../../envs/torch.yaml"
-    params:
-        code=code("comparison"),
-        study=config["study"],
-        rows=lambda wildcards: [
-            (title, [label for label, _ in rows])
-            for title, rows in comparison_rows(wildcards.set)
-        ],
-        shown=lambda wildcards: (
-            "imagined" if study.imagined(wildcards.set) else "presented"
-        ),
-        simulated=study.simulated,
-        image=image_settings(),
-    script:
-        "../scripts/comparison.py"
+def of_samples(table):
+    """A table about the samples of each subject, if there are brain data."""
+    subjects = [] if settings.input.kind == "decoded" else study.subjects
+    return expand(paths.SAMPLES[table], subject=subjects)
 
 
-rule search_figures:
-    input:
-        recon=lambda wildcards: [
-            f"{path}.h5" for _, _, path in gallery_rows(wildcards.set)
-        ],
-    output:
-        losses=report(
-            "<results>/report/losses_{set}.png",
-            caption="../report/losses.rst",
-            category="Reconstructions",
-            labels={"set": "{set}"},
-        ),
-        strips=report(
-            "<results>/report/strips_{set}.png",
-            caption="../report/strips.rst",
-            category="Reconstructions",
-            labels={"set": "{set}"},
-        ),
-    log:
-        "<results>/logs/search_figures/{set}.log",
-    conda:
-        "../../envs/torch.yaml"
-    params:
-        code=code("search_figures"),
-        study=config["study"],
-        rows=lambda wildcards: [
-            (label, method) for label, method, _ in gallery_rows(wildcards.set)
-        ],
-        simulated=study.simulated,
-    script:
-        "../scripts/search_figures.py"
+def quality_reports():
+    """The quality report of each subject, if there are scans."""
+    subjects = study.subjects if study.source.has_scans else []
+    return expand("<results>/report/quality_{subject}.html", subject=subjects)
 
 
-rule plots:
-    input:
-        decoding="<results>/decoded/scores.tsv",
-        repetitions="<results>/decoded/repetitions.tsv",
-        scores="<results>/evaluation/scores.tsv",
-    output:
-        layers=report(
-            "<results>/report/decoding_by_layer.png",
-            caption="../report/decoding.rst",
-            category="Decoding",
-        ),
-        regions=report(
-            "<results>/report/decoding_by_region.png",
-            caption="../report/decoding.rst",
-            category="Decoding",
-        ),
-        repetitions=report(
-            "<results>/report/decoding_by_repetitions.png",
-            caption="../report/repetitions.rst",
-            category="Decoding",
-        ),
-        identification=report(
-            "<results>/report/identification.png",
-            caption="../report/identification.rst",
-            category="Evaluation",
-        ),
-    log:
-        "<results>/logs/plots.log",
-    conda:
-        "../../envs/torch.yaml"
-    params:
-        code=code("plots"),
-        study=config["study"],
-        layers=study.layers,
-        simulated=study.simulated,
-        published=published(
-            None if study.simulated else config["input"].get("dataset"),
-            config["sets"],
-            study.subjects,
-        ),
-    script:
-        "../scripts/plots.py"
+def decoding_figures():
+    """Figures of decoding accuracy; the last one needs decoders trained on fewer images."""
+    axes = ["layer", "region", "repetitions"]
+    axes += ["training"] if retrained("{decoder}") else []
+    return expand("<results>/report/decoding_by_{axis}.png", axis=axes)
 
 
 rule page:
     input:
-        galleries=expand("<results>/report/gallery_{set}.png", set=shown_sets()),
-        comparisons=expand("<results>/report/comparison_{set}.png", set=compared_sets()),
-        losses=expand("<results>/report/losses_{set}.png", set=shown_sets()),
-        strips=expand("<results>/report/strips_{set}.png", set=shown_sets()),
-        layers="<results>/report/decoding_by_layer.png",
-        regions="<results>/report/decoding_by_region.png",
-        repetitions="<results>/report/decoding_by_repetitions.png",
-        training=(
-            "<results>/report/decoding_by_training.png"
-            if retrained("{decoder}")
-            else []
-        ),
+        galleries=of_sets("gallery"),
+        comparisons=of_sets("comparison", compare.compared_sets(study)),
+        losses=of_sets("losses"),
+        snapshots=of_sets("snapshots"),
+        decoding=decoding_figures(),
         identification="<results>/report/identification.png",
         scores="<results>/evaluation/scores.tsv",
         vividness="<results>/evaluation/vividness.tsv",
-        comparisons_table="<results>/evaluation/comparisons.tsv",
+        pairs="<results>/evaluation/comparisons.tsv",
         over_subjects="<results>/evaluation/subjects.tsv",
         checks="<results>/validity/checks.tsv",
         checks_figure="<results>/report/checks.png",
         check_values="<results>/report/check_values.png",
-        stimuli=expand("<results>/stimuli/{set}.tsv", set=["train", *study.test_sets]),
-        weights=network_weights(),
-        rois=of_samples("rois.tsv"),
+        stimuli=expand(paths.STIMULI, set=study.sets),
+        weights=[network_weights()],
+        rois=of_samples("rois"),
         reliability="<results>/decoded/reliability.tsv",
-        samples=of_samples("sets.tsv"),
-        quality=quality_pages(),
-        judge=["<results>/judge/index.html"] if "judge" in config else [],
+        samples=of_samples("sets"),
+        quality=quality_reports(),
+        judge=["<results>/judge/index.html"] if settings.judge else [],
     output:
         page="<results>/report/index.html",
         settings="<results>/report/settings.yaml",
@@ -180,12 +55,12 @@ rule page:
     conda:
         "../../envs/torch.yaml"
     params:
-        code=code("page", *PAGE_PARTS, *REPORT_PARTS),
-        study=config["study"],
-        settings=config,
+        code=code("page"),
+        study=study.name,
+        settings=settings.model_dump(mode="json", by_alias=True, exclude_none=True),
         subjects=study.subjects,
-        sets=shown_sets(),
-        compared=compared_sets(),
+        sets=compare.shown_sets(study),
+        compared=compare.compared_sets(study),
         simulated=study.simulated,
     script:
         "../scripts/page.py"

@@ -1,4 +1,4 @@
-"""What every script of the workflow does around its one call of the library."""
+"""The frame of every script: log file, attributes of output files, one-line errors."""
 
 import logging
 import sys
@@ -16,37 +16,25 @@ if TYPE_CHECKING:
 
 @contextmanager
 def job(snakemake: "Snakemake") -> Iterator[dict[str, str]]:
-    """Log to the rule's log file and the screen; yield the attributes for the files it writes.
+    """Log to the rule's log file and the screen; yield the attributes of its output files.
 
-    An InputError ends the job with its one line, and so does an error of the system, such as a
-    full disk; anything else with a traceback.
+    An InputError or a system error, such as a full disk, ends the job with one line.
     """
-    log = Path(snakemake.log[0])
-    log.parent.mkdir(parents=True, exist_ok=True)
-    logging.raiseExceptions = False  # on a full disk the line still goes to the screen
+    Path(snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
+    logging.raiseExceptions = False  # on a full disk, the line still reaches the screen
     logging.basicConfig(
         level=logging.INFO,
         format=f"{snakemake.rule}: %(message)s",
-        handlers=[logging.FileHandler(log, mode="w"), logging.StreamHandler()],
+        handlers=[logging.FileHandler(snakemake.log[0], mode="w"), logging.StreamHandler()],
         force=True,
     )
     settings = {key: value for key, value in snakemake.params.items() if key != "code"}
     subject = snakemake.wildcards.get("subject", "n/a")
     try:
         yield stamp(snakemake.params.study, snakemake.rule, settings, subject)
-    except InputError as error:
-        logging.error("%s", error)
-        sys.exit(1)
-    except OSError as error:
-        logging.error("%s", reason(error))
+    except (InputError, OSError) as error:
+        logging.error("%s", reason(error) if isinstance(error, OSError) else error)
         sys.exit(1)
     except Exception:
         logging.exception("unexpected error")
         sys.exit(1)
-
-
-def limit_torch_threads(snakemake: "Snakemake") -> None:
-    """Keep torch to the cores that the job was given."""
-    import torch
-
-    torch.set_num_threads(snakemake.threads)

@@ -1,4 +1,4 @@
-"""Average the decoded features of one layer over subjects."""
+"""Average the decoded features of a layer over subjects."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Put all checks into one table and one figure."""
+"""Join all checks in a table and figures."""
 
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     params, output = snakemake.params, snakemake.output
-    found = [check for path in snakemake.input.checks for check in read_checks(path)]
     checks = gathered(
-        found,
+        read_checks(*snakemake.input.checks),
         read_scores(snakemake.input.scores),
         read_scores(snakemake.input.images),
-        floor=params.floor,
+        control=params.control,
         retrained=params.retrained,
     )
     write_checks(output.checks, checks)

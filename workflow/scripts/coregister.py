@@ -1,4 +1,4 @@
-"""Find where the T1w image lies in the reference of motion correction."""
+"""Register the T1w image with the reference of motion correction."""
 
 from typing import TYPE_CHECKING
 

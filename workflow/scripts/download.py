@@ -1,4 +1,4 @@
-"""Download one file of the table of outside files and check its hash."""
+"""Download one file listed in downloads.tsv and check its hash."""
 
 from typing import TYPE_CHECKING
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from _job import job
 
-from deeprecon.data.stimuli import category_groups, read_stimuli
+from deeprecon.data.bdata import read_bdata
+from deeprecon.data.stimuli import read_stimuli
+from deeprecon.decode.folds import training_folds, training_groups
 from deeprecon.decode.region import Region
-from deeprecon.decode.validate import folds_of
 from deeprecon.evaluate.encoding import EncodingModel, training_responses
 from deeprecon.features.sampled import read_sampled
 
@@ -15,18 +16,14 @@ if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake) as attributes:
-    params = snakemake.params
-    region = Region.load(snakemake.input.region)
+    params, files = snakemake.params, snakemake.input
+    region = Region.load(files.region)
     shown = region.training.stimulus_id
-    sampled = read_sampled(snakemake.input.sampled, params.layers, shown)
-    groups = {name: name for name in shown}
-    if params.hold_out == "category":
-        known = category_groups(read_stimuli(snakemake.input.stimuli))
-        groups = {name: known[name] for name in shown}
-    folds = [
-        np.flatnonzero(np.isin(shown, sorted(fold)))
-        for fold in folds_of(groups, params.n_folds, params.seed)
-    ]
+    sampled = read_sampled(files.sampled, params.layers, shown)
+    groups = training_groups(
+        read_bdata(files.samples), read_stimuli(files.stimuli), params.hold_out
+    )
+    folds = training_folds(shown, groups, params.n_folds, params.seed)
     features = np.concatenate(list(sampled.features.values()), axis=1)
     model = EncodingModel.fit(features, training_responses(region), folds)
     model.save(snakemake.output.model, attributes)

@@ -2,17 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from _job import job, limit_torch_threads
+from _job import job
 
 from deeprecon.data.stimuli import load_images, read_stimuli
 from deeprecon.features.extract import extract_to_files
 from deeprecon.features.networks import of_settings
+from deeprecon.machine import limit_torch_threads
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake) as attributes:
-    limit_torch_threads(snakemake)
+    limit_torch_threads(snakemake.threads)
     params = snakemake.params
     stimuli = read_stimuli(snakemake.input.table)
     network = of_settings(params.network, snakemake.input.weights or None)

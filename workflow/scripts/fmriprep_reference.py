@@ -1,4 +1,4 @@
-"""Take what quality is drawn on from fMRIPrep: a mean volume, and the T1w image in its space."""
+"""Prepare the images of the quality report from fMRIPrep: a mean volume and the T1w image."""
 
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ with job(snakemake):
     subject = snakemake.wildcards.subject
     t1w = load_image(find_preproc_t1w(params.derivatives, subject, params.space))
     reference = fmriprep_reference(load_image(run.bold), params.n_volumes)
-    image_values(t1w)  # a damaged file is refused before anything is written
+    image_values(t1w)  # refuses a damaged file before anything is written
     for image, path in ((reference, output.image), (t1w, output.t1w)):
         with replacing(path) as temporary:
             nib.save(image, temporary)

@@ -1,22 +1,20 @@
-"""Note the limits of the checks of ratings, and how many files of ratings there were by then."""
+"""Log the limits for excluding raters, with the present number of rating files."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from _job import job
 
-from deeprecon.atomic import replacing
-from deeprecon.judge.sent.folder import rating_files
-from deeprecon.judge.sent.rules import Rules, note_rules
+from deeprecon.judge.ratings.reading import rating_files
+from deeprecon.judge.ratings.rules_log import note_rules
+from deeprecon.judge.settings import Rules
+from deeprecon.tables import write_table
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake):
-    path, params = Path(snakemake.output.rules), snakemake.params
+    path, params = snakemake.output.rules, snakemake.params
     n_files = len(rating_files(params.folder))
     today = datetime.now(UTC).date().isoformat()
-    log = note_rules(path, Rules.of(params.rules).digest(), n_files, today)
-    with replacing(path) as temporary:
-        log.to_csv(temporary, sep="\t", index=False)
+    write_table(path, note_rules(path, Rules(**params.rules).digest(), n_files, today))

@@ -7,7 +7,7 @@ from _job import job
 from deeprecon.atomic import replacing
 from deeprecon.data.stimuli import load_images, read_stimuli
 from deeprecon.reconstruct.store import read_images
-from deeprecon.report.gallery import gallery
+from deeprecon.report.gallery import galleries
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
@@ -16,9 +16,9 @@ with job(snakemake):
     params = snakemake.params
     stimuli = read_stimuli(snakemake.input.table)
     ids = list(stimuli["stimulus_id"])
-    files = zip(params.rows, snakemake.input.recon, strict=True)
-    rows = [(label, read_images(path, ids)) for label, path in files]
-    data = "simulated brain data" if params.simulated else "brain data"
-    title = f"{snakemake.wildcards.set}: all {len(ids)} images, {data}"
+    reconstructions = (read_images(path, ids) for path in snakemake.input.recon)
+    page = galleries(
+        load_images(stimuli, **params.image), reconstructions, params.blocks, params.shown
+    )
     with replacing(snakemake.output.figure) as temporary:
-        gallery(load_images(stimuli, **params.image), rows, title, params.shown).save(temporary)
+        page.save(temporary)

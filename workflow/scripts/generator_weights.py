@@ -1,11 +1,11 @@
-"""Make a published generator, and the bounds of its latents, into one torch file."""
+"""Convert a published generator and the bounds of its latents into one torch file."""
 
 import math
 from typing import TYPE_CHECKING
 
 from _job import job
 
-from deeprecon.reconstruct.generators import read_bounds, read_generator, save_generator
+from deeprecon.reconstruct.generator_files import read_bounds, read_generator, save_generator
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
@@ -16,5 +16,5 @@ with job(snakemake) as attributes:
     upper = given.get("upper")
     if files.upper:
         upper = read_bounds(files.upper, math.prod(generator.latent_shape))
-    # What it inverts lies behind a ReLU.
+    # The lower bound is 0, because the generator inverts values after a ReLU.
     save_generator(snakemake.output.generator, generator, 0.0, upper, attributes)

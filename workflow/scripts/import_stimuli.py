@@ -1,4 +1,4 @@
-"""Take the user's stimuli of one set into the study."""
+"""Copy the user's stimuli of one set into the study."""
 
 from typing import TYPE_CHECKING
 

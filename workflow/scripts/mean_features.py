@@ -1,4 +1,4 @@
-"""The means of features over training images, as a stimulus that can be reconstructed."""
+"""Write the mean features of the training images as a stimulus to reconstruct."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Make the reference of motion correction: median of the first run's first realigned volumes."""
+"""Make the reference of motion correction: the median of the first realigned volumes of a run."""
 
 from typing import TYPE_CHECKING
 

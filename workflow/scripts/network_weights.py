@@ -1,4 +1,4 @@
-"""Make a network's weights, as published, into one torch file."""
+"""Convert a network's published weights into one torch file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,30 +1,24 @@
-"""Plot decoding accuracy and identification."""
+"""Plot decoding accuracy and two-way identification."""
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from _job import job
 
-from deeprecon.atomic import replacing
 from deeprecon.evaluate.table import read_scores
 from deeprecon.report.decoding_plots import plot_by_layer, plot_by_region, plot_repetitions
-from deeprecon.report.plots import plot_identification
+from deeprecon.report.identification_plot import plot_identification
+from deeprecon.report.style import save_figure
+from deeprecon.tables import read_table
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake):
-    output, layers = snakemake.output, snakemake.params.layers
-    note = "Simulated brain data." if snakemake.params.simulated else ""
-    decoding = pd.read_csv(snakemake.input.decoding, sep="\t")
-    repetitions = pd.read_csv(snakemake.input.repetitions, sep="\t")
-    scores = read_scores(snakemake.input.scores)
-    figures = {
-        output.layers: plot_by_layer(decoding, layers, note),
-        output.regions: plot_by_region(decoding, layers, note),
-        output.repetitions: plot_repetitions(repetitions, note),
-        output.identification: plot_identification(scores, note, snakemake.params.published),
-    }
-    for path, figure in figures.items():
-        with replacing(path) as temporary:
-            figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    files, output, params = snakemake.input, snakemake.output, snakemake.params
+    note = "Simulated brain data." if params.simulated else ""
+    decoding, repetitions = read_table(files.decoding), read_table(files.repetitions)
+    scores = read_scores(files.scores)
+    save_figure(output.layers, plot_by_layer(decoding, params.layers, note))
+    save_figure(output.regions, plot_by_region(decoding, params.layers, note))
+    save_figure(output.repetitions, plot_repetitions(repetitions, note))
+    save_figure(output.identification, plot_identification(scores, note, params.published))

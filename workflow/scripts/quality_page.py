@@ -1,8 +1,7 @@
-"""Draw the quality of a subject's scans on one page."""
+"""Write the quality report of a subject's scans."""
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from _job import job
 
 from deeprecon.atomic import replacing
@@ -11,6 +10,7 @@ from deeprecon.preprocess.files import read_matrix, read_voxels
 from deeprecon.preprocess.quality import head_positions, read_quality
 from deeprecon.preprocess.rois import combine
 from deeprecon.report.quality import build_quality_page
+from deeprecon.tables import read_table
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
@@ -31,8 +31,8 @@ with job(snakemake):
         head=head_positions(reference),
         voxels=voxels,
         members=combine(voxels.members, params.rois),
-        samples=pd.read_csv(files.sets, sep="\t"),
-        overlaps=pd.read_csv(files.overlaps, sep="\t"),
+        samples=read_table(files.sets),
+        overlaps=read_table(files.overlaps),
     )
     with replacing(snakemake.output.page) as temporary:
         temporary.write_text(page, encoding="utf-8")

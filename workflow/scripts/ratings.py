@@ -1,39 +1,22 @@
-"""Read what raters sent: every file is checked, and no file is trusted."""
+"""Read and check what raters sent."""
 
-import logging
 from typing import TYPE_CHECKING
 
 from _job import job
 
-from deeprecon.atomic import replacing
-from deeprecon.errors import InputError
-from deeprecon.judge.sent.folder import rating_files
-from deeprecon.judge.sent.ratings import read_ratings
-from deeprecon.judge.sent.rules import Rules, read_log
+from deeprecon.judge.ratings.reading import read_folder
+from deeprecon.judge.ratings.rules_log import read_log
+from deeprecon.judge.settings import Rules
 from deeprecon.judge.study import read_key
+from deeprecon.tables import write_table
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake):
-    files, params = snakemake.input, snakemake.params
+    files, params, output = snakemake.input, snakemake.params, snakemake.output
     key, sha256 = read_key(files.trials)
-    given = rating_files(params.folder)
-    ratings = read_ratings(given, key, sha256, Rules.of(params.rules), read_log(files.rules))
-    for row in ratings.findings.itertuples():
-        if row.severity in ("error", "exclusion"):
-            logging.warning("%s: %s: %s", row.file, row.check, row.message)
-    if given and ratings.raters.empty:
-        first = ratings.findings.iloc[0]
-        raise InputError(
-            f"{params.folder}: none of {len(given)} files could be used, such as {first['file']}: "
-            f"{first['message']}"
-        )
-    logging.info("%d raters, %d kept", len(ratings.raters), int(ratings.raters["kept"].sum()))
-    for path, table in (
-        (snakemake.output.responses, ratings.responses),
-        (snakemake.output.raters, ratings.raters),
-        (snakemake.output.findings, ratings.findings),
-    ):
-        with replacing(path) as temporary:
-            table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    ratings = read_folder(params.folder, key, sha256, Rules(**params.rules), read_log(files.rules))
+    write_table(output.responses, ratings.responses)
+    write_table(output.raters, ratings.raters)
+    write_table(output.findings, ratings.findings)

@@ -1,4 +1,4 @@
-"""Correct the head motion of a run and read it at the ROI voxels, in one interpolation."""
+"""Correct the head motion of a run and read it at the ROI voxels, with one interpolation."""
 
 from typing import TYPE_CHECKING
 
@@ -6,15 +6,15 @@ from _job import job
 from nibabel.affines import apply_affine
 
 from deeprecon.data.images import load_image
-from deeprecon.preprocess.files import read_matrix, read_voxels, write_series, write_table
-from deeprecon.preprocess.quality import head_positions, write_quality
-from deeprecon.preprocess.runs import read_raw_run
+from deeprecon.preprocess.files import read_matrix, read_voxels
+from deeprecon.preprocess.quality import head_positions
+from deeprecon.preprocess.runs import read_raw_run, write_run
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake) as attributes:
-    files, params, output = snakemake.input, snakemake.params, snakemake.output
+    files, params = snakemake.input, snakemake.params
     reference = load_image(files.reference)
     run = read_raw_run(
         files.bold,
@@ -23,8 +23,6 @@ with job(snakemake) as attributes:
         head_positions(reference),
         motion_correction=params.motion_correction,
         slice_timing=params.slice_timing,
-        lead_in=params.lead_in,
+        dummy_scan_duration=params.dummy_scan_duration,
     )
-    write_table(output.confounds, run.confounds)
-    write_quality(output.quality, run.quality, attributes)
-    write_series(output.series, run.series, run.repetition_time, run.start, attributes)
+    write_run(run, **dict(snakemake.output.items()), attributes=attributes)

@@ -1,4 +1,4 @@
-"""Take a seeded sample of the units of every layer."""
+"""Draw a seeded sample of the units of every layer."""
 
 from typing import TYPE_CHECKING
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from _job import job
 
-from deeprecon.data.simulate.subject import physiology, simulate_brain
+from deeprecon.data.simulate.settings import Physiology
+from deeprecon.data.simulate.subject import simulate_brain
 from deeprecon.data.stimuli import load_images, read_stimuli
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ with job(snakemake) as attributes:
         truth=snakemake.output.truth,
         subject=snakemake.wildcards.subject,
         stimuli=stimuli,
-        physiology=physiology(params.brain),
+        physiology=Physiology(**params.physiology),
         seed=params.seed,
         attributes=attributes,
     )

@@ -1,4 +1,4 @@
-"""Write the files of the simulated BIDS data set that belong to no subject."""
+"""Write the top-level files of the simulated BIDS data set."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from _job import job
 
 from deeprecon.data.bids import BoldRun
-from deeprecon.data.simulate.subject import physiology, simulate_run
+from deeprecon.data.simulate.settings import Physiology
+from deeprecon.data.simulate.subject import simulate_run
 from deeprecon.data.stimuli import read_stimuli
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 with job(snakemake) as attributes:
     wildcards, output = snakemake.wildcards, snakemake.output
-    set_name, index, n_runs = snakemake.params.place
+    set_name, index, n_runs = snakemake.params.run_index
     simulate_run(
         run=BoldRun(
             wildcards.subject, wildcards.session, wildcards.task, wildcards.number,
@@ -25,7 +26,7 @@ with job(snakemake) as attributes:
         set_name=set_name,
         run_index=index,
         n_runs=n_runs,
-        physiology=physiology(snakemake.params.brain),
+        physiology=Physiology(**snakemake.params.physiology),
         seed=snakemake.params.seed,
         attributes=attributes,
     )  # fmt: skip

@@ -1,11 +1,11 @@
-"""Write the images and tables of the simulated study's stimulus sets."""
+"""Write the images and tables of the stimulus sets of a simulated study."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from _job import job
 
-from deeprecon.data.stimuli import simulated_images, write_stimuli
+from deeprecon.data.simulate.images import simulate_stimuli
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
@@ -13,6 +13,4 @@ if TYPE_CHECKING:
 with job(snakemake):
     params = snakemake.params
     folder = Path(snakemake.output.tables[0]).parent
-    for name in params.sets:
-        images = simulated_images(name, params.size, params.n_training_images, params.seed)
-        write_stimuli(folder, name, images)
+    simulate_stimuli(folder, params.sets, params.size, params.n_training_images, params.seed)

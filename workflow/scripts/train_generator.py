@@ -2,34 +2,27 @@
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-from _job import job, limit_torch_threads
+from _job import job
 
-from deeprecon.atomic import replacing
 from deeprecon.data.stimuli import load_images, read_stimuli
 from deeprecon.features.networks import of_settings
+from deeprecon.machine import limit_torch_threads
 from deeprecon.reconstruct.compute import device_of
-from deeprecon.reconstruct.train_generator import GeneratorSettings, train, write_generator
+from deeprecon.reconstruct.settings import TrainedGeneratorSettings
+from deeprecon.reconstruct.train_generator import train, write_generator
+from deeprecon.tables import write_table
 
 if TYPE_CHECKING:
     from snakemake.script import snakemake
 
 with job(snakemake) as attributes:
-    limit_torch_threads(snakemake)
+    limit_torch_threads(snakemake.threads)
     params, files, output = snakemake.params, snakemake.input, snakemake.output
-    given = {key: value for key, value in params.generator.items() if key != "kind"}
+    settings = TrainedGeneratorSettings(**params.generator)
     network = of_settings(params.network, files.weights or None)
     images = load_images(read_stimuli(files.stimuli), **params.image)
-    layer = given.pop("layer")
-    trained = train(
-        network,
-        layer,
-        images,
-        GeneratorSettings(**given),
-        params.seed,
-        device_of(params.compute["device"]),
-    )
-    with replacing(output.scores) as temporary:
-        scores = pd.DataFrame(trained.scores.items(), columns=["score", "value"])
-        scores.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-    write_generator(output.generator, trained, attributes | {"layer": layer})
+    device = device_of(params.compute["device"])
+    trained = train(network, images, settings, params.seed, device)
+    scores = [{"score": name, "value": value} for name, value in trained.scores.items()]
+    write_table(output.scores, scores)
+    write_generator(output.generator, trained, attributes | {"layer": settings.layer})

@@ -1,6 +1,6 @@
-"""A simulated subject: a head, voxels tuned to images, and the scans that a scanner would write.
+"""A simulated subject: a head, voxels tuned to images, and scans as a scanner would write them.
 
-Nothing here comes from a person. What voxels respond to is made of colour, orientation and
-spatial-frequency channels (`tuning`), not of the network that later decodes them, so that the
-demonstration is not a tautology.
+No data here come from a person. Voxels respond to channels of colour, orientation and spatial
+frequency (`tuning`), not to units of the network that is decoded later; otherwise, the demo would
+be circular.
 """

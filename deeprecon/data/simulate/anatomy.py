@@ -20,7 +20,7 @@ T2W_SIGNAL = np.array([5.0, 450.0, 60.0, 1300.0, 750.0, 520.0])
 EPI_SIGNAL = np.array([20.0, 260.0, 60.0, 1150.0, 900.0, 720.0])
 GREY_MATTER = 4
 
-# Region -> (from, to) angle from the occipital pole in degrees, and where around it.
+# Region -> first and last angle from the occipital pole (degrees), and side of the pole.
 _REGIONS: dict[str, tuple[float, float, str]] = {
     "V1d": (0, 30, "dorsal"),
     "V1v": (0, 30, "ventral"),
@@ -60,7 +60,7 @@ class Grid:
         centre: tuple[float, float, float],
         angles_deg: tuple[float, float, float],
     ) -> "Grid":
-        """A grid turned about its centre, as a scanner operator places a slab."""
+        """Make a grid rotated about its centre, like a slab placed by a scanner operator."""
         affine = np.eye(4)
         affine[:3, :3] = rotation(angles_deg) * voxel_size
         affine[:3, 3] = np.array(centre) - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
@@ -68,7 +68,7 @@ class Grid:
 
     @property
     def centre(self) -> Array:
-        """World coordinates of the middle of the grid, mm."""
+        """World coordinates of the centre of the grid, mm."""
         return self.affine[:3, :3] @ ((np.array(self.shape) - 1) / 2) + self.affine[:3, 3]
 
     def world(self) -> Array:
@@ -83,13 +83,13 @@ def t1w_grid() -> Grid:
 
 
 def epi_grid(voxel_size: float) -> Grid:
-    """An oblique slab over occipital and temporal cortex: 160 x 144 x 88 mm."""
+    """Oblique slab over occipital and temporal cortex, 160 x 144 x 88 mm."""
     i, j, k = (round(length / voxel_size) for length in (160, 144, 88))
     return Grid.oblique((i, j, k), voxel_size, (0.0, -36.0, 6.0), (-16.0, 2.0, 3.0))
 
 
 def inplane_grid(voxel_size: float) -> Grid:
-    """The slices of `epi_grid`, with half its voxel size within them."""
+    """The slices of `epi_grid` with half its in-plane voxel size."""
     epi = epi_grid(voxel_size)
     finer = np.diag([0.5, 0.5, 1.0, 1.0])
     finer[:2, 3] = -0.25  # the first two fine voxels lie in the first coarse one
@@ -101,7 +101,7 @@ def tissue(xyz: Array) -> NDArray[np.int8]:
     p = (xyz - BRAIN_CENTRE) / BRAIN_RADII
     radius = np.linalg.norm(p, axis=-1)
     angle = np.arctan2(p[..., 2], p[..., 0])
-    # Folds: the surface ripples along two directions; the two halves of the head differ a little.
+    # Folds: the surface ripples in two directions; the hemispheres differ slightly.
     folds = 0.025 * np.sin(9 * angle + 14 * p[..., 1]) + 0.015 * np.cos(17 * p[..., 1] + 3 * angle)
     depth = radius + folds + 0.01 * p[..., 0]
     label = np.zeros(radius.shape, np.int8)
@@ -120,7 +120,7 @@ def tissue(xyz: Array) -> NDArray[np.int8]:
 def render(grid: Grid, signal: Array, blur_mm: float, oversampling: int = 1) -> Array:
     """Signal of every voxel of a grid, (i, j, k), blurred by a Gaussian of SD `blur_mm`.
 
-    Oversampled along each axis and averaged, so that a voxel holds partial volumes.
+    The signal is oversampled along each axis and averaged, which gives partial-volume effects.
     """
     fine = grid.affine.copy()
     fine[:3, :3] /= oversampling
@@ -137,8 +137,8 @@ def render(grid: Grid, signal: Array, blur_mm: float, oversampling: int = 1) -> 
 def regions(grid: Grid) -> dict[str, NDArray[np.bool_]]:
     """Masks of the regions of interest by hemisphere and name, such as "LH_V1d".
 
-    The names are those of the masks in ds001506. HVC is a region of its own around LOC, FFA and
-    PPA.
+    The names are those of the masks in ds001506. HVC contains LOC, FFA and PPA and
+    the cortex between them.
     """
     xyz = grid.world()
     p = (xyz - BRAIN_CENTRE) / BRAIN_RADII
@@ -165,13 +165,13 @@ def regions(grid: Grid) -> dict[str, NDArray[np.bool_]]:
 
 
 def smooth_over(region: NDArray[np.bool_], values: Array, sd: float) -> Array:
-    """Average values of voxels with those of their neighbours inside a region, (n_voxels, n).
+    """Smooth values (n_voxels, n) with those of neighbouring voxels in the same region.
 
     Parameters
     ----------
     region : (i, j, k) bool, n_voxels of them True
     values : (n_voxels, n)
-    sd : of the Gaussian, voxels
+    sd : SD of the Gaussian, voxels
     """
     reach = gaussian_filter(region.astype(float), sd)[region]
     smoothed = np.empty_like(values)
@@ -188,7 +188,7 @@ def visual_field(
     """Receptive-field centres of voxels, in image units: x to the right, y downwards, 0 ... 1.
 
     Each hemisphere sees the opposite half of the field, dorsal areas its lower and ventral areas
-    its upper part; within an area the field unrolls along the two directions of the surface.
+    its upper part. Within an area, the field is mapped along the two directions of the surface.
     """
     p = (xyz - BRAIN_CENTRE) / BRAIN_RADII
     unit = p / np.linalg.norm(p, axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Sessions, runs and event tables of the simulated study, in the column language of ds001506."""
+"""Sessions, runs and events of the simulated study; events have the columns of ds001506."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from numpy.random import Generator
 
 from deeprecon.data.bids import BoldRun
 
-LEAD_IN = 32.0  # s
-FINAL_REST = 6.0
-REPETITION_TIME = 2.0
+INITIAL_REST = 32.0  # s
+FINAL_REST = 6.0  # s
+REPETITION_TIME = 2.0  # s
 RUNS_PER_SESSION = 8
 
 
 @dataclass(frozen=True)
 class SetDesign:
-    """How one stimulus set is shown: task, and the length of a block and the rest after it (s)."""
+    """How a stimulus set is shown: task, and durations (s) of a block and the rest after it."""
 
     task: str
     block: float
@@ -37,13 +37,14 @@ DESIGNS: dict[str, SetDesign] = {
 def planned_runs(
     root: Path, subject: str, sessions: Mapping[str, str], n_runs: Mapping[str, int]
 ) -> list[BoldRun]:
-    """The runs that the simulator will write, known before it has run.
+    """List the runs that the simulator will write.
 
     Parameters
     ----------
     root : folder of the BIDS data set
+    subject : name with its prefix
     sessions : stimulus set -> session label, to which a number is added
-    n_runs : stimulus set -> runs; eight make a session, run numbers restart in each
+    n_runs : stimulus set -> number of runs; a session has eight runs, numbered from 1
     """
     runs = []
     for name, total in n_runs.items():
@@ -67,7 +68,7 @@ def planned_runs(
 
 
 def ids_of_run(name: str, ids: Sequence[str], index: int, n_runs: int) -> list[str]:
-    """Stimuli of one run: training cycles through its images, a test run shows all of them."""
+    """Stimuli of one run: training images are split across runs, a test run shows all images."""
     if name != "train":
         return list(ids)
     per_run = -(-len(ids) // n_runs)
@@ -75,7 +76,7 @@ def ids_of_run(name: str, ids: Sequence[str], index: int, n_runs: int) -> list[s
 
 
 def _stimulus_name(name: str, stimulus_id: str, category: str) -> str:
-    """A name in the manner of ds001506; the synset numbers of the simulation are small."""
+    """Make a stimulus name in the style of ds001506, with small synset numbers."""
     if name == "shapes":
         return f"colorExpStim{int(stimulus_id):02d}_{category}"
     if name == "letters":
@@ -87,21 +88,22 @@ def _stimulus_name(name: str, stimulus_id: str, category: str) -> str:
 def perception_events(
     name: str, stimuli: pd.DataFrame, ids: Sequence[str], rng: Generator
 ) -> pd.DataFrame:
-    """Events of one perception run, in random order, with one one-back repeat per ten images.
+    """Events of one perception run, in random order, with one one-back repetition per ten images.
 
     Parameters
     ----------
     name : stimulus set
-    stimuli : its table (`data.stimuli`)
-    ids : images of this run
+    stimuli : table of the set (`data.stimuli`)
+    ids : stimuli of this run
+    rng : random generator
     """
     design = DESIGNS[name]
     position = {stimulus_id: i for i, stimulus_id in enumerate(stimuli["stimulus_id"], start=1)}
     category = dict(zip(stimuli["stimulus_id"], stimuli["category"], strict=True))
     order = [str(i) for i in rng.permutation(np.array(ids))]
     repeated = set(rng.choice(len(order), size=max(1, len(order) // 10), replace=False).tolist())
-    rows: list[dict[str, object]] = [{"onset": 0, "duration": LEAD_IN, "event_type": -1}]
-    time = LEAD_IN
+    rows: list[dict[str, object]] = [{"onset": 0, "duration": INITIAL_REST, "event_type": -1}]
+    time = INITIAL_REST
     for i, stimulus_id in enumerate(order):
         for event_type in (1, 2) if i in repeated else (1,):
             index = position[stimulus_id]
@@ -127,15 +129,15 @@ def perception_events(
         "category_index", "image_index", "response_time",
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=columns).astype({"onset": int, "duration": int})
-    # Integer columns with missing values would be written as 1.0.
+    # Otherwise, integer columns with missing values would be written as 1.0.
     return frame.astype({"category_index": "Int64", "image_index": "Int64"})
 
 
 def imagery_events(stimuli: pd.DataFrame, ids: Sequence[str], rng: Generator) -> pd.DataFrame:
-    """Events of one imagery run: cue 4 s, imagery 8 s, evaluation 3 s, rest 1 s a trial."""
+    """Events of one imagery run; a trial is cue 4 s, imagery 8 s, evaluation 3 s, rest 1 s."""
     category = dict(zip(stimuli["stimulus_id"], stimuli["category"], strict=True))
-    rows: list[dict[str, object]] = [{"onset": 0.0, "duration": LEAD_IN, "event_type": -1}]
-    time = LEAD_IN
+    rows: list[dict[str, object]] = [{"onset": 0.0, "duration": INITIAL_REST, "event_type": -1}]
+    time = INITIAL_REST
     for trial, stimulus_id in enumerate(rng.permutation(np.array(ids)), start=2):
         shared = {
             "trial_no": float(trial),

@@ -1,6 +1,4 @@
-"""Scans of a simulated head: haemodynamics, noise, drift, head motion, and int16 NIfTI files."""
-
-from dataclasses import dataclass
+"""Scans of a simulated head: haemodynamics, noise, drift, head motion, int16 NIfTI images."""
 
 import nibabel as nib
 import numpy as np
@@ -11,23 +9,15 @@ from scipy.ndimage import affine_transform, gaussian_filter1d, spline_filter
 from scipy.special import gammaln
 
 from deeprecon.data.simulate.anatomy import EPI_SIGNAL, Grid, render, rotation
+from deeprecon.data.simulate.settings import Physiology
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Noise:
-    """What a scanner and a living body add, SDs in percent of the mean signal."""
-
-    thermal: float  # white, every voxel
-    physiological: float  # autoregressive (0.4 from volume to volume), every voxel
-    drift: float  # slow cosines of a run, every voxel
-
-
 def haemodynamic_response(t: Array) -> Array:
-    """Double-gamma response at times t (s), unit area; peaks near 5 s, undershoots near 15 s.
+    """Canonical double-gamma response of SPM12 (spm_hrf defaults) at times t (s), with unit area.
 
-    The canonical function of SPM12 (spm_hrf defaults).
+    It peaks near 5 s and undershoots near 15 s.
     """
 
     def gamma(x: Array, shape: float) -> Array:
@@ -39,7 +29,7 @@ def haemodynamic_response(t: Array) -> Array:
 
 
 def block_time_course(onsets: Array, durations: Array, times: Array) -> Array:
-    """Response to each block at volume times, (n_volumes, n_blocks); 1 = a block without end."""
+    """Response to each block, (n_volumes, n_blocks), scaled to reach 1 for an endless block."""
     step = 0.1
     lags = np.arange(0, 40, step)
     integral = np.concatenate([[0.0], np.cumsum(haemodynamic_response(lags + step / 2)) * step])
@@ -54,34 +44,36 @@ def neural_signal(
     events: pd.DataFrame,
     amplitudes: NDArray[np.float32],
     times: Array,
-    noise: Noise,
+    physiology: Physiology,
     rng: Generator,
 ) -> Array:
-    """Time courses of voxels in percent of their mean, (n_volumes, n_voxels).
+    """Simulate time courses of voxels, (n_volumes, n_voxels), in percent of their mean.
 
     Parameters
     ----------
     events : onset and duration (s) of each block
     amplitudes : (n_blocks, n_voxels) response to each block, percent
-    times : (n_volumes,) s
+    times : (n_volumes,) array, s
+    physiology : SDs of noise and drift
+    rng : random generator
     """
     blocks = block_time_course(
         events["onset"].to_numpy(float), events["duration"].to_numpy(float), times
     )
     signal = blocks @ amplitudes
     n_volumes, n_voxels = signal.shape
-    innovation = rng.normal(0, noise.physiological * np.sqrt(1 - 0.4**2), signal.shape)
+    innovation = rng.normal(0, physiology.physiological * np.sqrt(1 - 0.4**2), signal.shape)
     for t in range(1, n_volumes):
         innovation[t] += 0.4 * innovation[t - 1]
     cosines = np.cos(np.pi * np.outer(np.linspace(0, 1, n_volumes), np.arange(1, 4)))
-    slow = cosines @ rng.normal(0, noise.drift / np.sqrt(1.5), (3, n_voxels))
+    slow = cosines @ rng.normal(0, physiology.drift / np.sqrt(1.5), (3, n_voxels))
     return signal + innovation + slow
 
 
 def head_motion(n_volumes: int, scale: float, rng: Generator) -> Array:
-    """Motion within a run as (n_volumes, 6): translations mm, rotations degrees; volume 0 is 0.
+    """Simulate motion within a run, (n_volumes, 6): translations in mm, rotations in degrees.
 
-    A smooth random walk of about `scale` mm and degrees, with an occasional twitch.
+    The motion is a smooth random walk of about `scale` mm and degrees, with sudden movements.
     """
     walk = gaussian_filter1d(np.cumsum(rng.normal(0, 1, (n_volumes, 6)), axis=0), 6, axis=0)
     walk *= scale / np.sqrt(n_volumes)
@@ -99,15 +91,15 @@ def pose(parameters: Array, centre: Array) -> Array:
 
 
 class Scanner:
-    """Renders volumes of a head whose brightness and activity live in head coordinates.
+    """Renders volumes of a head, given its brightness and activity in head coordinates.
 
-    The head is drawn from a template finer than the scan, so that the images are not made by the
-    interpolation that later undoes the motion.
+    The head is a template finer than the scan, so that volumes are not made with the same
+    interpolation that later corrects the motion.
 
     Parameters
     ----------
     grid : Grid
-        Of the scan; also the grid on which activity is given.
+        Grid of the scan; activity is given on it too.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -128,16 +120,18 @@ class Scanner:
         active: NDArray[np.bool_],
         percent: Array,
         poses: Array,
-        noise: Noise,
+        physiology: Physiology,
         rng: Generator,
     ) -> NDArray[np.float32]:
-        """One run of BOLD, (i, j, k, n_volumes).
+        """Render one run of BOLD, (i, j, k, n_volumes).
 
         Parameters
         ----------
-        active : (i, j, k) voxels of the grid, in head space, that have a time course
-        percent : (n_volumes, n_active) their signal change
-        poses : (n_volumes, 4, 4) head to scanner
+        active : (i, j, k) mask in head space of the voxels that have a time course
+        percent : (n_volumes, n_active) signal change of these voxels, percent
+        poses : (n_volumes, 4, 4) head to scanner coordinates
+        physiology : SD of thermal noise
+        rng : random generator
         """
         volumes = np.empty((*self.grid.shape, len(poses)), np.float32)
         change = np.zeros(self.grid.shape)
@@ -146,13 +140,13 @@ class Scanner:
             change[active] = percent[t] / 100
             still = self._pull(self.signal, self.template.affine, head_to_scanner)
             activity = self._pull(spline_filter(change, order=3), self.grid.affine, head_to_scanner)
-            thermal = rng.standard_normal(self.grid.shape, np.float32) * (noise.thermal / 100)
+            thermal = rng.standard_normal(self.grid.shape, np.float32) * (physiology.thermal / 100)
             volumes[..., t] = still * (1 + activity) + thermal * level
         return np.maximum(volumes, 0)
 
 
 def bold_image(volumes: NDArray[np.float32], grid: Grid, repetition_time: float) -> nib.Nifti1Image:
-    """A 4-D NIfTI image as scanners write them: int16 with a scale factor, oblique, mm and s."""
+    """Make a 4-D NIfTI image like those of scanners: int16 with a scale factor, oblique, mm, s."""
     image = nib.Nifti1Image(volumes, grid.affine)
     image.set_data_dtype(np.int16)
     image.header.set_xyzt_units("mm", "sec")

@@ -1,10 +1,9 @@
-"""One simulated subject on disk: T1w image, ROI masks, runs of BOLD with events, ground truth."""
+"""Write the files of one simulated subject: T1w image, ROI masks, BOLD, events, ground truth."""
 
 import json
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -29,43 +28,25 @@ from deeprecon.data.simulate.anatomy import (
     visual_field,
 )
 from deeprecon.data.simulate.scanner import (
-    Noise,
     Scanner,
     bold_image,
     head_motion,
     neural_signal,
     pose,
 )
+from deeprecon.data.simulate.settings import Physiology
 from deeprecon.data.simulate.tuning import draw_tuning, responses
 from deeprecon.hdf5 import reading, writing
+from deeprecon.tables import write_table
 
 
 def generator(seed: int, *names: str) -> Generator:
-    """A random generator of its own for each named thing, so that order does not matter."""
+    """A random generator for each combination of names, independent of the order of calls."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
-@dataclass(frozen=True)
-class Physiology:
-    """How strongly the simulated brain answers and how much the scan is disturbed."""
-
-    voxel_size: float  # mm
-    response: float  # median response SD over images, percent signal
-    silent: float  # share of voxels that carry nothing
-    noise: Noise
-    motion: float  # mm and degrees within a run
-    imagery: float  # response to an imagined image, relative to a seen one
-
-
-def physiology(settings: Mapping[str, float]) -> Physiology:
-    """Physiology from the settings of a study (input.simulate)."""
-    noise = Noise(settings["thermal"], settings["physiological"], settings["drift"])
-    names = ("voxel_size", "response", "silent", "motion", "imagery")
-    return Physiology(noise=noise, **{name: settings[name] for name in names})
-
-
 def _write_image(path: Path, data: NDArray[np.generic], grid: Grid, dtype: type) -> None:
-    """A 3-D NIfTI image with both forms set."""
+    """Write a 3-D NIfTI image with qform and sform."""
     image = nib.Nifti1Image(data, grid.affine)
     image.set_data_dtype(dtype)
     image.header.set_xyzt_units("mm")
@@ -104,7 +85,7 @@ _COLUMNS = {
 def write_dataset_files(
     root: str | os.PathLike[str], subjects: Sequence[str], tasks: Sequence[str]
 ) -> None:
-    """The files of a BIDS data set that belong to no subject; they say that it is simulated."""
+    """Write the BIDS files at the top level, which say that the data are simulated."""
     root = Path(root)
     _write_json(
         root / "dataset_description.json",
@@ -122,8 +103,7 @@ def write_dataset_files(
             "simulator. No person was scanned. The layout and the event tables follow OpenNeuro "
             "ds001506; ROI masks lie in sourcedata/, as they do there.\n"
         )
-    with replacing(root / "participants.tsv") as temporary:
-        pd.DataFrame({"participant_id": subjects}).to_csv(temporary, sep="\t", index=False)
+    write_table(root / "participants.tsv", pd.DataFrame({"participant_id": subjects}))
     for task in tasks:
         _write_json(
             root / f"task-{task}_bold.json",
@@ -153,11 +133,11 @@ def simulate_brain(
     ----------
     t1w : file of the T1-weighted image
     masks : files of the ROI masks, each named `..._mask_{LH,RH}_{region}.nii.gz`
-    truth : HDF5 file: `active` (i, j, k) voxels that answer, on the scan grid in head space;
-        region, x, y, sigma, amplitude of each (n_voxels,); `responses/{set}` (n_images, n_voxels)
-        in percent signal
+    truth : HDF5 file with `active` (i, j, k), the responding voxels on the scan grid in head
+        space; `region`, `x`, `y`, `sigma`, `amplitude` (n_voxels,); and `responses/{set}`
+        (n_images, n_voxels), percent signal change
     stimuli : set -> (n_images, size, size, 3) uint8; "train" sets the scale of the responses
-    attributes : of the HDF5 file
+    attributes : attributes of the HDF5 file
     """
     grid, rng = epi_grid(physiology.voxel_size), generator(seed, subject, "brain")
     brightness = render(t1w_grid(), T1W_SIGNAL, blur_mm=1.0, oversampling=2)
@@ -186,7 +166,7 @@ def simulate_brain(
 
 
 def session_position(subject: str, session: str, seed: int) -> NDArray[np.float64]:
-    """Where the head lies in a session: translations in mm, rotations in degrees, (6,)."""
+    """Position of the head in a session: three translations (mm), three rotations (degrees)."""
     rng = generator(seed, subject, session, "position")
     return rng.normal(0, 1, 6) * np.array([2.0, 2.0, 2.0, 1.5, 1.0, 1.0])
 
@@ -194,12 +174,12 @@ def session_position(subject: str, session: str, seed: int) -> NDArray[np.float6
 def simulate_inplane(
     path: str | os.PathLike[str], subject: str, session: str, voxel_size: float, seed: int
 ) -> None:
-    """Write the T2-weighted image in the planes of a session's BOLD runs, with half their voxels.
+    """Write the in-plane T2-weighted image of a session, with half the in-plane voxel size of BOLD.
 
     Parameters
     ----------
     path : NIfTI file
-    voxel_size : of the BOLD runs, mm
+    voxel_size : voxel size of the BOLD runs, mm
     """
     grid, rng = inplane_grid(voxel_size), generator(seed, subject, session, "inplane")
     head_to_scanner = pose(session_position(subject, session, seed), epi_grid(voxel_size).centre)
@@ -221,15 +201,16 @@ def simulate_run(
     seed: int,
     attributes: Mapping[str, str],
 ) -> None:
-    """Write BOLD and events of one run, and the true head poses beside them.
+    """Write BOLD data and events of one run, and the true poses of the head.
 
     Parameters
     ----------
-    run : where the files go
-    truth : what `simulate_brain` wrote
-    motion : HDF5 file for `head_to_scanner` (n_volumes, 4, 4) mm: from T1w to scanner coordinates
+    run : run with the paths of its files
+    truth : file written by `simulate_brain`
+    motion : HDF5 file for `head_to_scanner` (n_volumes, 4, 4), T1w to scanner coordinates, mm
     stimuli : table of the set (`data.stimuli`)
-    run_index, n_runs : which run of the set, counted from 0 over sessions, of how many
+    set_name : stimulus set
+    run_index, n_runs : index of the run in its set (from 0, over sessions), and number of runs
     """
     rng = generator(seed, run.subject, run.session, run.run)
     known_ids = list(stimuli["stimulus_id"])
@@ -248,26 +229,21 @@ def simulate_run(
     row = {stimulus_id: i for i, stimulus_id in enumerate(known_ids)}
     amplitudes = known[[row[str(stimulus_id)] for stimulus_id in shown]]
     if set_name == "imagery":
-        # An imagined picture is weaker, and differs from one attempt to the next.
+        # Responses to imagined images are weaker and vary between trials.
         wander = rng.normal(0, 0.5, amplitudes.shape) * known.std(axis=0)
         amplitudes = physiology.imagery * (amplitudes + wander.astype(np.float32))
 
     grid = epi_grid(physiology.voxel_size)
     end = float(events["onset"].iloc[-1] + events["duration"].iloc[-1])
     times = np.arange(0.0, end, design.REPETITION_TIME)
-    percent = neural_signal(blocks, amplitudes, times, physiology.noise, rng)
+    percent = neural_signal(blocks, amplitudes, times, physiology, rng)
     offset = session_position(run.subject, run.session, seed)
-    poses = np.stack(
-        [
-            pose(offset + step, grid.centre)
-            for step in head_motion(len(times), physiology.motion, rng)
-        ]
-    )
-    volumes = Scanner(grid).run(active, percent, poses, physiology.noise, rng)
+    steps = head_motion(len(times), physiology.motion, rng)
+    poses = np.stack([pose(offset + step, grid.centre) for step in steps])
+    volumes = Scanner(grid).run(active, percent, poses, physiology, rng)
     with replacing(run.bold) as temporary:
         nib.save(bold_image(volumes, grid, design.REPETITION_TIME), temporary)
-    with replacing(run.events) as temporary:
-        events.to_csv(temporary, sep="\t", index=False, na_rep="n/a")
+    write_table(run.events, events, digits=None, missing="n/a")
     with writing(motion) as file:
         file["head_to_scanner"] = poses
         file.attrs.update(attributes)

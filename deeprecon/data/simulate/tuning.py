@@ -1,10 +1,10 @@
-"""What the simulated voxels respond to: two stages of image channels, pooled by receptive fields.
+"""Tuning of the simulated voxels: two stages of image channels, pooled by receptive fields.
 
 First stage (V1-V4): luminance and colour opponency, and the energy of Gabor quadrature pairs in
 four orientations and three spatial frequencies (Adelson & Bergen 1985, J. Opt. Soc. Am. A 2).
 Second stage (LOC, FFA, PPA): the energy of oriented filters applied to first-stage energy, a
 "filter-rectify-filter" cascade as in the scattering transform (Bruna & Mallat 2013, IEEE PAMI 35).
-None of it is a trained network.
+No trained network is involved.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ PATCH = 1.0  # SD of patches of similar tuning, voxels
 _MAP_SIZE = 16  # channel maps are pooled from a 16 x 16 grid
 _OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0.0], [0.25, 0.25, -0.5]])  # L, RG, BY
 
-# Region -> (SD of its receptive fields in image widths, first-stage share of its input).
+# Region -> (SD of its receptive fields in image widths, share of its input from the first stage).
 _STAGE: dict[str, tuple[float, float]] = {
     "V1": (0.035, 1.0),
     "V2": (0.05, 1.0),
@@ -38,7 +38,7 @@ _STAGE: dict[str, tuple[float, float]] = {
 
 
 def _gabor_transfer(size: int, frequency: float, orientation: float) -> Array:
-    """Transfer function of a one-sided (analytic) Gabor filter of one octave, (size, size)."""
+    """Transfer function (size, size) of an analytic (one-sided) Gabor filter of one octave."""
     fy, fx = np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij")
     along = fx * np.cos(orientation) + fy * np.sin(orientation) - frequency
     across = -fx * np.sin(orientation) + fy * np.cos(orientation)
@@ -91,13 +91,13 @@ def channels(images: NDArray[np.uint8]) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Tuning:
-    """Tuning of voxels; everything needed to compute their responses, and the ground truth."""
+    """Tuning of voxels: the ground truth, and all that is needed to compute their responses."""
 
     region: NDArray[np.str_]  # (n_voxels,)
     x: Array  # receptive-field centre, 0 ... 1, to the right
     y: Array  # downwards
     sigma: Array  # receptive-field SD, image widths
-    amplitude: Array  # SD over training images, percent signal; 0: carries nothing
+    amplitude: Array  # SD over training images, percent signal; 0: no response
     first: Array  # (n_voxels, n_first) weights
     second: Array  # (n_voxels, n_second) weights
 
@@ -119,23 +119,22 @@ def draw_tuning(
     percent: float,
     rng: Generator,
 ) -> Tuning:
-    """Draw a tuning for voxels of known region and receptive-field centre.
+    """Draw the tuning of voxels whose region and receptive-field centre are known.
 
     Parameters
     ----------
-    active : (i, j, k) the voxels on their grid; neighbours come to prefer similar channels, as
-        patches of cortex do
+    active : (i, j, k) mask of the voxels; neighbouring voxels get similar tuning, as in cortex
     region : (n_voxels,) names as in ds001506 ("V1d", "hV4", "LOC" ...)
     x, y : (n_voxels,) receptive-field centres, 0 ... 1
-    silent : share of voxels that carry nothing
+    silent : fraction of voxels without any response
     percent : median response SD over training images, percent signal
     """
     n = len(region)
     stage = [_STAGE[name.rstrip("dv")] for name in region]
     share = np.array([first for _, first in stage])
     sigma = np.array([sd for sd, _ in stage]) * rng.uniform(0.8, 1.25, n)
-    # A voxel mixes few channels strongly: heavy-tailed weights; surface colour weighs as much as
-    # the twelve energies together.
+    # Weights are heavy-tailed, so that a few channels dominate a voxel. Surface colour weighs as
+    # much as the twelve energies together.
     first = rng.standard_t(3, (n, 15)) * np.r_[np.ones(3), np.full(12, 0.5)]
     second = rng.standard_t(3, (n, 26))
     first, second = (smooth_over(active, weights, PATCH) for weights in (first, second))
@@ -148,10 +147,10 @@ def draw_tuning(
 def responses(
     tuning: Tuning, stimuli: Mapping[str, NDArray[np.uint8]]
 ) -> dict[str, NDArray[np.float32]]:
-    """Responses of voxels to the images of each set in percent signal, (n_images, n_voxels).
+    """Responses (n_images, n_voxels) of voxels to the images of each set, percent signal.
 
     Channels, and then the summed responses, are standardised by their mean and SD over the set
-    "train"; a saturating non-linearity (tanh) keeps voxels from being linear in them.
+    "train". A saturating non-linearity (tanh) makes voxels non-linear functions of the channels.
     """
     fields = tuning.fields()
     maps = {name: channels(images) for name, images in stimuli.items()}

@@ -1,8 +1,8 @@
-"""Networks whose layers are decoded and matched: a registry of names, and their features.
+"""Networks whose layers are decoded and matched.
 
-A network takes images as people see them, float RGB in 0-255, (n, 3, height, width), does its own
-preprocessing, and returns the values of its units *before* the activation function, as the paper
-does (negative values carry information that a ReLU would throw away).
+A network takes images (n, 3, height, width), float RGB in 0-255, and preprocesses them itself. It
+returns the values of its units *before* the activation function, as in Shen et al. 2019, because
+negative values carry information that a ReLU would discard.
 """
 
 import os
@@ -16,10 +16,11 @@ from deeprecon.features.networks.base import Architecture, Network
 from deeprecon.features.networks.custom import custom
 from deeprecon.features.networks.efficientnet import EFFICIENTNET_LITE0, shipped_weights
 from deeprecon.features.networks.vgg import TORCHVISION_VGG19, VGG19, VGG19_LEAKY
+from deeprecon.registry import unknown
 
-__all__ = ["NETWORKS", "Architecture", "Network", "architecture_of", "load", "of_settings"]
+__all__ = ["ARCHITECTURES", "Architecture", "Network", "architecture_of", "load", "of_settings"]
 
-NETWORKS: dict[str, Architecture] = {
+ARCHITECTURES: dict[str, Architecture] = {
     one.name: one
     for one in (
         EFFICIENTNET_LITE0, VGG19, VGG19_LEAKY, TORCHVISION_VGG19, CAFFENET, ALEXNET,
@@ -33,14 +34,14 @@ def load(name: str, weights: str | os.PathLike[str] | None = None) -> Network:
 
     Parameters
     ----------
-    name : one of `NETWORKS`
-    weights : a file of weights (torch, zip with a torch file, .caffemodel); "random" for tests and
-        timing only; by default those that the network's Python package ships
+    name : one of `ARCHITECTURES`
+    weights : file of weights (torch, zip with a torch file, .caffemodel), or "random" for tests
+        and timing only; by default those in the network's Python package
 
     Raises
     ------
     InputError
-        If the name is unknown, a package or file is missing or a file does not fit.
+        If the name is unknown, a package or file is missing, or a file does not fit.
 
     Examples
     --------
@@ -57,9 +58,9 @@ def of_settings(
 
     Parameters
     ----------
-    settings : the section `network` of a study: name, and for one of the user's own what
-        `custom.custom` needs; `weights` in it counts if it is "random"
-    weights : as for `load`
+    settings : the section `network` of a study: name, and for a user's own network what
+        `custom.custom` needs; its `weights` are used only if they are "random"
+    weights : see `load`
     """
     architecture = architecture_of(settings)
     if "random" in (weights, settings.get("weights")):
@@ -67,7 +68,7 @@ def of_settings(
     if weights is None and architecture is EFFICIENTNET_LITE0:
         weights = shipped_weights()
     if weights is None and "import" not in settings:
-        raise InputError(f"network {architecture.name}: no weights come with it, give a file")
+        raise InputError(f"network {architecture.name}: no weights come with it; give a file")
     return architecture.network(None if weights is None else architecture.read(Path(weights)))
 
 
@@ -76,6 +77,6 @@ def architecture_of(settings: Mapping[str, Any]) -> Architecture:
     if "torchvision" in settings or "import" in settings:
         return custom(settings)
     name = settings["name"]
-    if name not in NETWORKS:
-        raise InputError(f"unknown network {name!r}; known: {sorted(NETWORKS)}")
-    return NETWORKS[name]
+    if name not in ARCHITECTURES:
+        raise InputError(unknown("network", name, ARCHITECTURES))
+    return ARCHITECTURES[name]

@@ -1,16 +1,16 @@
-"""AlexNet (Krizhevsky et al. 2012), in the two versions of Caffe and in torchvision's."""
+"""AlexNet (Krizhevsky et al. 2012), in Caffe's two versions and torchvision's."""
 
 from torch import nn
 from torchvision.models import alexnet as torchvision_alexnet
 
-from deeprecon.features.layers import LAYERS
 from deeprecon.features.networks.base import CAFFE_MEAN, IMAGENET_MEAN, IMAGENET_SD, Architecture
+from deeprecon.features.registry import NETWORKS
 
-_NAMES = LAYERS["caffenet"]
+_NAMES = NETWORKS["caffenet"].layers
 
 
 def _pooling() -> list[nn.Module]:
-    """Caffe rounds the size of what comes out up."""
+    """Max pooling; Caffe rounds the output size up."""
     return [nn.MaxPool2d(3, 2, ceil_mode=True)]
 
 
@@ -20,7 +20,7 @@ def _norm() -> list[nn.Module]:
 
 
 def _of_caffe(norm_first: bool) -> nn.Sequential:
-    """bvlc_reference_caffenet pools before it normalises, bvlc_alexnet after."""
+    """bvlc_alexnet normalises before it pools, bvlc_reference_caffenet after."""
 
     def between() -> list[nn.Module]:
         parts = [*_norm(), *_pooling()] if norm_first else [*_pooling(), *_norm()]
@@ -44,8 +44,8 @@ def _of_caffe(norm_first: bool) -> nn.Sequential:
 
 
 def _nodes(features: tuple[int, ...], classifier: tuple[int, ...]) -> dict[str, str]:
-    places = [*(f"features.{i}" for i in features), *(f"classifier.{i}" for i in classifier)]
-    return dict(zip(_NAMES, places, strict=True))
+    nodes = [*(f"features.{i}" for i in features), *(f"classifier.{i}" for i in classifier)]
+    return dict(zip(_NAMES, nodes, strict=True))
 
 
 def _architecture(name: str, norm_first: bool) -> Architecture:

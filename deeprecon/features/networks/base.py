@@ -1,4 +1,4 @@
-"""A network as the project sees one: images in, features of named layers out."""
+"""A network: images in, features of named layers out."""
 
 import re
 from collections import OrderedDict
@@ -23,25 +23,26 @@ CAFFE_MEAN: Channels = (104.00699, 116.66877, 122.67892)  # BGR, 0-255; of ILSVR
 
 
 class Network(nn.Module):
-    """A module, the names of its layers, and what is done to images before it.
+    """A module with frozen weights, the names of its layers, and its preprocessing.
 
-    Weights are frozen, and activation functions do not overwrite what they are given, so that
-    layers keep their values from before them.
+    Activation functions do not overwrite their input, so that layers keep their values from before
+    the activation.
 
     Parameters
     ----------
     module : takes images (n, 3, height, width)
-    nodes : layer -> node of the module in the sense of torchvision's feature extraction (a
-        submodule, or an operation in one); from the image upwards
-    mean, sd : of the channels in the module's own order, 0-255: it gets `(image - mean) / sd`
+    nodes : layer -> node of torchvision's feature extraction (a submodule, or an operation in one),
+        from the image upwards
+    mean, sd : values of the channels in the module's own order, 0-255; its input is
+        `(image - mean) / sd`
     channels : RGB or BGR
-    weights_sha256 : of the file that the weights came from
+    weights_sha256 : of the file of weights
 
     Attributes
     ----------
     layers : names, from the image upwards
-    preprocessing : in words
-    mean_image : (3,) RGB, 0-255: the colour that preprocessing takes to zero
+    preprocessing : description of the preprocessing
+    mean_image : (3,) RGB, 0-255: the colour that preprocessing maps to zero
     """
 
     mean: Tensor
@@ -64,7 +65,9 @@ class Network(nn.Module):
         self.channels, self.weights_sha256 = channels, weights_sha256
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(3, 1, 1))
         self.register_buffer("sd", torch.tensor(sd, dtype=torch.float32).reshape(3, 1, 1))
-        self.preprocessing = f"{channels} 0-255, minus {_said(mean)}, divided by {_said(sd)}"
+        self.preprocessing = (
+            f"{channels} 0-255, minus {_formatted(mean)}, divided by {_formatted(sd)}"
+        )
         self._extractors: dict[tuple[str, ...], Callable[[Tensor], dict[str, Tensor]]] = {}
         self._compiled = False
         self.requires_grad_(False)
@@ -77,12 +80,12 @@ class Network(nn.Module):
 
     @property
     def mean_image(self) -> Tensor:
-        """The colour that preprocessing takes to zero, (3,) RGB, 0-255."""
+        """The colour that preprocessing maps to zero, (3,) RGB, 0-255."""
         mean = self.mean.flatten()
         return mean.flip(0) if self.channels == "BGR" else mean
 
     def features(self, images: Tensor, layers: Sequence[str]) -> "OrderedDict[str, Tensor]":
-        """Unit values before the activation function; what lies above the last layer is not run.
+        """Unit values before the activation function; stages above the last layer are not run.
 
         Parameters
         ----------
@@ -91,7 +94,7 @@ class Network(nn.Module):
 
         Returns
         -------
-        ordered dict of (n, *unit_shape) tensors, in the network's order
+        ordered dict of layer -> (n, *unit_shape) tensor, in the network's order
 
         Raises
         ------
@@ -109,12 +112,12 @@ class Network(nn.Module):
         return OrderedDict((name, found[self.nodes[name]]) for name in wanted)
 
     def compile_features(self) -> None:
-        """Let features go through torch.compile from now on."""
+        """Compute features with torch.compile from now on."""
         self._compiled = True
         self._extractors.clear()
 
     def _extractor(self, layers: Sequence[str]) -> Callable[[Tensor], dict[str, Tensor]]:
-        """The part of the module that is needed for some layers."""
+        """The part of the module that some layers need."""
         nodes = list(dict.fromkeys(self.nodes[layer] for layer in layers))
         extractor: Any = create_feature_extractor(
             self.module, nodes, suppress_diff_warning=True
@@ -123,13 +126,13 @@ class Network(nn.Module):
         return torch.compile(extractor) if self._compiled else extractor
 
     def _apply(self, *arguments: Any, **options: Any) -> Any:
-        """As torch has it: called when the network moves, and with it its extractors must."""
+        """Torch calls this when the network moves; the extractors must be made again."""
         self._extractors.clear()
         return super()._apply(*arguments, **options)
 
 
 def _keep_values(extractor: Any) -> None:
-    """Have functions that overwrite their input, as densenet's last ReLU, make a new tensor."""
+    """Let functions that overwrite their input, such as densenet's last ReLU, return a copy."""
     for node in extractor.graph.nodes:
         if node.op == "call_function" and node.kwargs.get("inplace"):
             node.update_kwarg("inplace", False)
@@ -138,7 +141,7 @@ def _keep_values(extractor: Any) -> None:
     extractor.recompile()
 
 
-def _said(values: Sequence[float]) -> str:
+def _formatted(values: Sequence[float]) -> str:
     """'127.5' or '104.007, 116.669, 122.679'."""
     texts = [f"{value:g}" for value in values]
     return texts[0] if len(set(texts)) == 1 else ", ".join(texts)
@@ -146,16 +149,17 @@ def _said(values: Sequence[float]) -> str:
 
 @dataclass(frozen=True)
 class Architecture:
-    """How a network is made, without its weights.
+    """How to build a network, without its weights.
 
     Attributes
     ----------
     name : for messages
-    build : makes the module, its weights random or its own
-    nodes, mean, sd, channels : as of `Network`
-    caffe : layer of the .caffemodel -> prefix in the module's state dict; None: there is none
-    member : part of the name of the torch file in a zip of several
-    finish : what is done to the module when it has its weights
+    build : makes the module, with random weights or its own
+    nodes, mean, sd, channels : see `Network`
+    caffe : layer of the .caffemodel -> prefix in the module's state dict; None if there is no such
+        file
+    member : part of the name of the torch file, for a zip of several
+    finish : applied to the module once it has its weights
     """
 
     name: str
@@ -169,11 +173,11 @@ class Architecture:
     finish: Callable[[nn.Module], nn.Module] = lambda module: module
 
     def read(self, path: Path) -> Weights:
-        """Weights from any file that has them."""
+        """Weights from a file in any of the formats of `weights.read_weights`."""
         return read_weights(path, self.build().state_dict(), self.caffe, self.member)
 
     def network(self, weights: Weights | None = None) -> Network:
-        """The network with some weights; by default with those that it is built with."""
+        """The network with given weights; by default with those it is built with."""
         module = self.build()
         if weights is not None:
             module.load_state_dict(weights.state)
@@ -183,7 +187,7 @@ class Architecture:
         )
 
     def random(self) -> Network:
-        """The network with random weights, seed 0: for tests and timing only."""
+        """The network with random weights (seed 0), for tests and timing only."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = self.network()
@@ -195,7 +199,7 @@ def check_nodes(name: str, module: nn.Module, nodes: Mapping[str, str]) -> None:
     """Raise InputError unless the module can be traced and has all nodes."""
     try:
         known = get_graph_node_names(module.eval())[1]
-    except Exception as error:  # whatever a user's code can raise when it is traced
+    except Exception as error:  # a user's code can raise anything
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"network {name}: torch.fx cannot trace it ({why})") from None
     for layer, node in nodes.items():

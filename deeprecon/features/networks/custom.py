@@ -1,6 +1,5 @@
-"""A network of the user's, by a few lines of settings."""
+"""A user's own network, described by a few lines of settings."""
 
-import importlib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -10,6 +9,7 @@ from torchvision.models import get_model, list_models
 
 from deeprecon.errors import InputError
 from deeprecon.features.networks.base import IMAGENET_MEAN, IMAGENET_SD, Architecture, check_nodes
+from deeprecon.registry import load
 
 
 def custom(settings: Mapping[str, Any]) -> Architecture:
@@ -17,14 +17,14 @@ def custom(settings: Mapping[str, Any]) -> Architecture:
 
     Parameters
     ----------
-    settings : name; torchvision (a name of torchvision.models) or import
-        (package.module:function, which returns a module); nodes (layer -> node); and, if they are
-        not ImageNet's and RGB, mean, sd (0-255) and channels
+    settings : name; torchvision (a name in torchvision.models) or import (package.module:function
+        that returns a module); nodes (layer -> node); optionally mean, sd (0-255) and channels, by
+        default ImageNet's and RGB
 
     Raises
     ------
     InputError
-        If there is no such model, its code fails, or a node is not in it.
+        If there is no such model, if its code fails, or if it lacks a node.
     """
     name = settings["name"]
     if "torchvision" in settings:
@@ -43,27 +43,29 @@ def custom(settings: Mapping[str, Any]) -> Architecture:
 
 
 def _of_torchvision(name: str, model: str) -> Callable[[], nn.Module]:
+    """A function that builds a network of torchvision."""
     known = list_models()
     if model not in known:
         near = get_close_matches(model, known, n=3)
-        hint = f"; near it: {', '.join(near)}" if near else ""
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise InputError(f"network {name}: torchvision has no model {model!r}{hint}")
     return lambda: get_model(model, weights=None)
 
 
-def _imported(name: str, place: str) -> Callable[[], nn.Module]:
-    """A function of the user's, `package.module:function`."""
-    package, _, function = place.partition(":")
+def _imported(name: str, path: str) -> Callable[[], nn.Module]:
+    """A function that builds a network by calling a user's `package.module:function`."""
 
     def build() -> nn.Module:
         try:
-            module = getattr(importlib.import_module(package), function)()
-        except Exception as error:  # whatever a user's code can raise
+            module = load(path)()
+        except InputError as error:
+            raise InputError(f"network {name}: {error}") from None
+        except Exception as error:  # a user's code can raise anything
             why = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise InputError(f"network {name}: import {place} fails ({why})") from None
+            raise InputError(f"network {name}: {path} fails ({why})") from None
         if not isinstance(module, nn.Module):
             kind = type(module).__name__
-            raise InputError(f"network {name}: {place} gives {kind}, expected a torch.nn.Module")
+            raise InputError(f"network {name}: {path} returns {kind}, expected a torch.nn.Module")
         return module
 
     return build

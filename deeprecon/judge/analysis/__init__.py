@@ -1,1 +1,1 @@
-"""What answers say: accuracy, preference, agreement, and which metric tracks people."""
+"""Analysis of the answers: accuracy, preference, agreement, and metrics that predict them."""

@@ -1,6 +1,4 @@
-"""How often raters choose the right picture: of conditions, and of single images."""
-
-from typing import Any
+"""How often raters choose the correct picture, by condition and by image."""
 
 import numpy as np
 import pandas as pd
@@ -9,49 +7,45 @@ from deeprecon.judge.analysis.selection import (
     KEPT,
     WITH_ANSWER,
     both_ways,
-    check_responses,
     grouped,
     images_of,
+    kept_responses,
+    mean_columns,
     pooled,
     size_of,
     tests,
 )
-from deeprecon.judge.analysis.statistics import against_chance, two_way_interval
+from deeprecon.judge.analysis.statistics import against_chance
+from deeprecon.judge.questions import SHOWN
 from deeprecon.stats.corrections import holm
 
-CONDITION = ["subject", "roi", "method", "set"]
 ACCURACY_COLUMNS = [
-    "task", "aspect", *CONDITION, "raters", "accuracy", "low", "high", "p", "p_holm", "n_raters",
+    "task", "aspect", *SHOWN, "raters", "accuracy", "low", "high", "p", "p_holm", "n_raters",
     "n_images", "n_answers",
 ]  # fmt: skip
 IMAGE_TABLE_COLUMNS = [
-    "task", *CONDITION, "target", "raters", "accuracy", "preferred", "rank", "n_answers",
+    "task", *SHOWN, "target", "raters", "accuracy", "preferred", "rank", "n_answers",
 ]  # fmt: skip
 
 
 def accuracy_table(
-    responses: pd.DataFrame,
-    *,
-    n_bootstrap: int = 5000,
-    n_permutations: int = 9999,
-    seed: int = 0,
+    responses: pd.DataFrame, *, n_bootstrap: int = 5000, n_permutations: int = 9999, seed: int = 0
 ) -> pd.DataFrame:
-    """Accuracy of each condition in the tasks that have a right answer.
+    """Accuracy of each condition in the tasks that have a correct answer.
 
     Parameters
     ----------
-    responses : DataFrame
-        A row per answer (`judge/responses.tsv`).
+    responses : `judge/responses.tsv`, one row per answer
     n_bootstrap, n_permutations, seed : int
 
     Returns
     -------
     DataFrame
-        A row for each task, aspect, subject, roi, method and set ("all" subjects too, where there
-        are several), for the raters who are kept and for all: accuracy (share of right answers),
-        low and high (95 %, over raters and images: `two_way_interval`), p (two-sided sign flips
-        over images against 1/2: `against_chance`), p_holm (for all rows of the same `raters`),
-        n_raters, n_images, n_answers. Empty if there is no answer.
+        A row for each task, aspect, subject ("all" too, if there are several), roi, method and
+        set, for the raters who are kept and for all raters: accuracy (share of correct answers),
+        low and high (95 % interval over raters and images, `two_way_interval`), p (two-sided sign
+        flips over images against 1/2, `against_chance`), p_holm (over all rows with the same
+        `raters`), n_raters, n_images, n_answers. Empty without answers.
 
     Raises
     ------
@@ -60,27 +54,19 @@ def accuracy_table(
 
     Notes
     -----
-    Catches and repeats do not count; a trial that all raters share counts for each of them. Over
-    several subjects an image is one image, whoever's brain it was decoded from.
+    Catches and repeats do not count. A shared trial counts once per rater. If subjects are pooled,
+    an image counts as one image whatever the subject.
     """
 
     def analyse(answers: pd.DataFrame) -> pd.DataFrame:
         asked = tests(answers, *WITH_ANSWER)
         asked = pooled(asked, "subject", ["task", "aspect", "roi", "method", "set"])
-        rows: list[dict[str, Any]] = []
-        for key, part in grouped(asked, ["task", "aspect", *CONDITION]):
-            right, images = part["chose_target"].to_numpy(float), images_of(part)
-            interval = two_way_interval(
-                right, part["rater"].to_numpy(str), images, n_bootstrap, seed=seed
-            )
-            test = against_chance(right, images, n_permutations, seed)
-            scores = {
-                "accuracy": interval.estimate,
-                "low": interval.low,
-                "high": interval.high,
-                "p": test.p_value,
-            }
-            rows.append(key | scores | size_of(part))
+        rows = []
+        for key, part in grouped(asked, ["task", "aspect", *SHOWN]):
+            right = part["chose_target"].to_numpy(float)
+            scores = mean_columns("accuracy", part, right, n_bootstrap, seed)
+            test = against_chance(right, images_of(part), n_permutations, seed)
+            rows.append(key | scores | {"p": test.p_value} | size_of(part))
         table = pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
         return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
@@ -88,26 +74,24 @@ def accuracy_table(
 
 
 def image_table(responses: pd.DataFrame) -> pd.DataFrame:
-    """How often raters chose each image's original, or each image's reconstruction.
+    """How often raters chose the original, or the reconstruction, of each image.
 
     Parameters
     ----------
     responses : DataFrame
-        As for `accuracy_table`; raters who are not kept are left out.
+        As for `accuracy_table`; only raters who are kept are used.
 
     Returns
     -------
     DataFrame
         A row for each task, subject, roi, method, set and target, best first within a condition:
-        `accuracy` in tasks with a right answer, `preferred` (share of comparisons with other
-        conditions in which this image's reconstruction was chosen) in the preference; the other
-        one is NaN. rank (1 is best, equal values share the smallest rank), n_answers, and raters,
-        "kept" in all rows.
+        `accuracy` in tasks with a correct answer; `preferred` in the preference task (share of
+        comparisons with other conditions in which this reconstruction was chosen), the other one
+        NaN; rank (1 is best, ties share the smallest rank), n_answers, and raters (always "kept").
     """
-    checked = check_responses(responses)
-    kept = checked[checked["kept"]]
+    kept = kept_responses(responses)
     judged = pd.concat([tests(kept, *WITH_ANSWER), sides(tests(kept, "preference"))])
-    keys = ["task", *CONDITION]
+    keys = ["task", *SHOWN]
     if judged.empty:
         return pd.DataFrame(columns=IMAGE_TABLE_COLUMNS)
     table = (
@@ -125,7 +109,7 @@ def image_table(responses: pd.DataFrame) -> pd.DataFrame:
 
 
 def sides(preferences: pd.DataFrame) -> pd.DataFrame:
-    """Answers of the preference task twice, from the side of each of the two conditions.
+    """Answers of the preference task twice, from the point of view of each condition.
 
     The condition is named by `roi` and `method`, its rival by `foil_roi` and `foil_method`;
     `chose_target` says whether the condition was chosen.

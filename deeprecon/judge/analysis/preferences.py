@@ -7,8 +7,16 @@ import pandas as pd
 
 from deeprecon.errors import InputError
 from deeprecon.judge.analysis.accuracy import sides
-from deeprecon.judge.analysis.selection import both_ways, grouped, images_of, pooled, size_of, tests
-from deeprecon.judge.analysis.statistics import against_chance, two_way_interval
+from deeprecon.judge.analysis.selection import (
+    both_ways,
+    grouped,
+    images_of,
+    mean_columns,
+    pooled,
+    size_of,
+    tests,
+)
+from deeprecon.judge.analysis.statistics import against_chance
 from deeprecon.judge.analysis.strengths import Strengths, bradley_terry_intervals
 from deeprecon.stats.corrections import holm
 
@@ -27,88 +35,61 @@ _OTHER = ["foil_roi", "foil_method"]
 def preference_table(
     responses: pd.DataFrame, *, n_bootstrap: int = 5000, seed: int = 0
 ) -> pd.DataFrame:
-    """How often each condition was chosen, and its strength.
-
-    Parameters
-    ----------
-    responses : DataFrame
-        A row per answer (`judge/responses.tsv`).
-    n_bootstrap, seed : int
+    """How often each condition was preferred, and its strength; takes what `accuracy_table` takes.
 
     Returns
     -------
     DataFrame
-        A row for each subject, set ("all" too, where there are several), roi and method, for the
-        raters who are kept and for all: share (of the comparisons with other conditions, those in
-        which it was chosen), low, high (`two_way_interval`); strength (Bradley-Terry, natural
-        logarithm, mean zero over the conditions), strength_low, strength_high
-        (`bradley_terry_intervals`); n_raters, n_images, n_answers; note, where strengths are not
-        defined. Empty if there is no answer.
-
-    Raises
-    ------
-    InputError
-        If the table lacks a column.
+        A row for each subject, set (for both "all" too, if there are several), roi and method,
+        for the raters who are kept and for all raters: share of comparisons with other conditions
+        in which it was chosen, low, high (`two_way_interval`); strength (Bradley-Terry, natural
+        logarithm, mean zero over conditions), strength_low, strength_high
+        (`bradley_terry_intervals`); n_raters, n_images, n_answers; note if strengths are not
+        defined. Empty without answers.
     """
 
     def analyse(answers: pd.DataFrame) -> pd.DataFrame:
-        rows: list[dict[str, Any]] = []
+        rows = []
         for key, part in grouped(_compared(answers), ["subject", "set"]):
             names = _conditions(part)
             strengths, note = _strengths(part, names)
             both = sides(part)
-            for place, (roi, method) in enumerate(names):
+            for i, (roi, method) in enumerate(names):
                 own = both[(both["roi"] == roi) & (both["method"] == method)]
-                row: dict[str, Any] = (
-                    key | {"roi": roi, "method": method} | _share(own, n_bootstrap, seed)
-                )
-                row |= {
-                    "strength": strengths.estimate[place],
-                    "strength_low": strengths.low[place],
-                    "strength_high": strengths.high[place],
+                strength = {
+                    "strength": strengths.estimate[i],
+                    "strength_low": strengths.low[i],
+                    "strength_high": strengths.high[i],
                     "note": note,
                 }
-                rows.append(row | size_of(own))
+                named = key | {"roi": roi, "method": method}
+                rows.append(named | _share(own, n_bootstrap, seed) | strength | size_of(own))
         return pd.DataFrame(rows, columns=PREFERENCE_COLUMNS)
 
     return both_ways(responses, analyse)[PREFERENCE_COLUMNS]
 
 
 def comparison_table(
-    responses: pd.DataFrame,
-    *,
-    n_bootstrap: int = 5000,
-    n_permutations: int = 9999,
-    seed: int = 0,
+    responses: pd.DataFrame, *, n_bootstrap: int = 5000, n_permutations: int = 9999, seed: int = 0
 ) -> pd.DataFrame:
-    """Conditions two at a time: how often the first was chosen over the second.
-
-    Parameters
-    ----------
-    responses : DataFrame
-        A row per answer (`judge/responses.tsv`).
-    n_bootstrap, n_permutations, seed : int
+    """How often each condition was preferred over each other one; see `accuracy_table`.
 
     Returns
     -------
     DataFrame
-        A row for each subject, set ("all" too, where there are several) and pair of conditions
-        (roi, method over foil_roi, foil_method), for the raters who are kept and for all: share for
-        the first, low, high (`two_way_interval`), p (two-sided sign flips over images against 1/2),
-        p_holm (for all rows of the same `raters`), n_raters, n_images, n_answers.
-
-    Raises
-    ------
-    InputError
-        If the table lacks a column.
+        A row for each subject, set (for both "all" too, if there are several) and pair of
+        conditions (roi and method over foil_roi and foil_method), for the raters who are kept and
+        for all raters: share of the first, low, high (`two_way_interval`), p (two-sided sign flips
+        over images against 1/2), p_holm (over all rows with the same `raters`), n_raters,
+        n_images, n_answers.
     """
 
     def analyse(answers: pd.DataFrame) -> pd.DataFrame:
-        rows: list[dict[str, Any]] = []
+        rows = []
         for key, part in grouped(_compared(answers), ["subject", "set", *_ONE, *_OTHER]):
             chose = part["chose_target"].to_numpy(float)
             test = against_chance(chose, images_of(part), n_permutations, seed)
-            share: dict[str, Any] = _share(part, n_bootstrap, seed)
+            share = _share(part, n_bootstrap, seed)
             rows.append(key | share | {"p": test.p_value} | size_of(part))
         table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
         return table.assign(p_holm=holm(table["p"].to_numpy(float)))
@@ -117,17 +98,17 @@ def comparison_table(
 
 
 def _compared(answers: pd.DataFrame) -> pd.DataFrame:
-    """Answers of the preference, pooled too, each pair of conditions in one order."""
+    """Answers of the preference task, also pooled, with each pair of conditions in one order."""
     asked = tests(answers, "preference")
-    place = {name: i for i, name in enumerate(_conditions(asked))}
+    index = {name: i for i, name in enumerate(_conditions(asked))}
     first, second = (_names(asked, columns) for columns in (_ONE, _OTHER))
-    turned = np.array([place[a] > place[b] for a, b in zip(first, second, strict=True)], dtype=bool)
+    turned = np.array([index[a] > index[b] for a, b in zip(first, second, strict=True)], dtype=bool)
     asked = pd.concat([asked[~turned], sides(asked[turned]).iloc[turned.sum() :]])
     return pooled(pooled(asked, "subject", ["set"]), "set", ["subject"])
 
 
 def _conditions(asked: pd.DataFrame) -> list[tuple[str, str]]:
-    """(roi, method) of what was compared, in the order of their names."""
+    """(roi, method) of the conditions that were compared, sorted by name."""
     return sorted({*_names(asked, _ONE), *_names(asked, _OTHER)})
 
 
@@ -135,22 +116,16 @@ def _names(asked: pd.DataFrame, columns: list[str]) -> list[tuple[str, str]]:
     return list(zip(asked[columns[0]], asked[columns[1]], strict=True))
 
 
-def _share(answers: pd.DataFrame, n_bootstrap: int, seed: int) -> dict[str, float]:
-    interval = two_way_interval(
-        answers["chose_target"].to_numpy(float),
-        answers["rater"].to_numpy(str),
-        images_of(answers),
-        n_bootstrap,
-        seed=seed,
-    )
-    return {"share": interval.estimate, "low": interval.low, "high": interval.high}
+def _share(answers: pd.DataFrame, n_bootstrap: int, seed: int) -> dict[str, Any]:
+    chose = answers["chose_target"].to_numpy(float)
+    return mean_columns("share", answers, chose, n_bootstrap, seed)
 
 
 def _strengths(answers: pd.DataFrame, names: list[tuple[str, str]]) -> tuple[Strengths, str]:
-    """Strengths in the order of `names`, or why there are none."""
-    place = {name: i for i, name in enumerate(names)}
+    """Strengths in the order of `names`, or the reason why they are not defined."""
+    index = {name: i for i, name in enumerate(names)}
     first, second = (
-        np.array([place[name] for name in _names(answers, columns)]) for columns in (_ONE, _OTHER)
+        np.array([index[name] for name in _names(answers, columns)]) for columns in (_ONE, _OTHER)
     )
     chose = answers["chose_target"].to_numpy(bool)
     try:

@@ -1,68 +1,57 @@
-"""How well is a share known when raters and images are both samples.
+"""How well is a share known if raters and images are both samples?
 
-Answers of one rater are alike, and so are answers to one image: a binomial interval, which takes
-all answers for independent, covers the truth in half of the studies only. Another sample of people
-would have judged, and other images could have been shown, so that both are drawn again.
+Answers by the same rater are alike, and so are answers to the same image. A binomial interval
+treats all answers as independent and contains the true value far too rarely. Other people might
+have judged, and other images might have been shown, so both are resampled. Coverage of the
+intervals: `benchmarks/judge_coverage.py` and its results.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
 from deeprecon.errors import InputError
-from deeprecon.stats.bootstrap import Interval
+from deeprecon.stats.bootstrap import LEVELS, Interval
 from deeprecon.stats.permutation import PairedResult, paired_permutation
 
 CHANCE = 0.5
 Codes = NDArray[np.intp]
+Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class TwoWayVariance:
-    """Variance of estimates from answers of raters to images.
-
-    Attributes
-    ----------
-    variance : (k,) array
-        NaN if there is one rater and one image.
-    degrees : (k,) array
-        Degrees of freedom (Satterthwaite 1946).
-    """
-
-    variance: NDArray[np.float64]
-    degrees: NDArray[np.float64]
-
-
-def two_way_variance(influence: NDArray, raters: Codes, images: Codes) -> TwoWayVariance:
-    """Variance of estimates by clusters of raters and of images.
+def two_way_variance(influence: NDArray, raters: Codes, images: Codes) -> tuple[Floats, Floats]:
+    """Variance of estimates from answers that are clustered by rater and by image.
 
     Parameters
     ----------
     influence : (n, k) array
-        What each answer adds to each estimate's deviation; for a mean, (outcome - mean) / n.
+        Contribution of each answer to the deviation of each estimate; for a mean,
+        (outcome - mean) / n.
     raters, images : (n,) arrays of int from 0
-        Whose answer it is, and to which image.
+        Rater and image of each answer.
 
     Returns
     -------
-    TwoWayVariance
+    variance, degrees : (k,) arrays
+        Variance, NaN if there is only one rater and one image, and its degrees of freedom
+        (Satterthwaite 1946), at least the smaller number of clusters - 1.
 
     Notes
     -----
-    V = V(raters) + V(images) - V(rater x image) of Cameron, Gelbach and Miller (2011), each the sum
-    of squared sums of its clusters with the factor G / (G - 1) for G clusters. V is not let below
-    V(rater x image), which it would be if answers were independent. With one rater it is V(images),
-    with one image V(raters). The degrees of freedom are at least the smaller G - 1.
+    V = V(raters) + V(images) - V(rater x image) (Cameron, Gelbach and Miller 2011). Each term is
+    the sum of the squared sums of its clusters, times G / (G - 1) for G clusters. V is at least
+    V(rater x image), its value for independent answers. With one rater it is V(images), with one
+    image V(raters).
 
     Examples
     --------
     >>> outcomes = np.array([1.0, 0.0, 1.0, 1.0])
     >>> influence = (outcomes - outcomes.mean())[:, None] / 4
-    >>> two_way_variance(influence, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])).variance
+    >>> two_way_variance(influence, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))[0]
     array([0.0625])
     """
     cells = raters * (images.max(initial=0) + 1) + images
@@ -76,12 +65,11 @@ def two_way_variance(influence: NDArray, raters: Codes, images: Codes) -> TwoWay
     of_raters, of_images, of_cells = parts
     if min(sizes[:2]) < 2:
         variance = of_images if sizes[0] < 2 else of_raters
-        return TwoWayVariance(variance, np.full(n_estimates, max(*sizes[:2], 2) - 1.0))
+        return variance, np.full(n_estimates, max(*sizes[:2], 2) - 1.0)
     variance = np.maximum(of_raters + of_images - of_cells, of_cells)
     with np.errstate(invalid="ignore", divide="ignore"):
         degrees = variance**2 / sum(part**2 / (n - 1) for part, n in zip(parts, sizes, strict=True))
-    degrees = np.fmax(degrees, min(sizes[:2]) - 1)  # NaN where all answers are the same
-    return TwoWayVariance(variance, degrees)
+    return variance, np.fmax(degrees, min(sizes[:2]) - 1)  # NaN where all answers are the same
 
 
 def pigeonhole_counts(
@@ -89,8 +77,8 @@ def pigeonhole_counts(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How often each rater and each image is drawn, with replacement and independently.
 
-    An answer counts as often as its rater and its image multiply to (pigeonhole bootstrap, Owen
-    2007). A single rater or image is always drawn: what is left is a bootstrap over the others.
+    In the pigeonhole bootstrap (Owen 2007), the weight of an answer is the product of the counts
+    of its rater and its image.
 
     Returns
     -------
@@ -102,32 +90,24 @@ def pigeonhole_counts(
 
 
 def two_way_interval(
-    outcomes: ArrayLike,
-    raters: ArrayLike,
-    items: ArrayLike,
-    n_resamples: int = 5000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    outcomes: ArrayLike, raters: ArrayLike, items: ArrayLike, n_resamples: int = 5000, seed: int = 0
 ) -> Interval:
-    """Mean of answers with an interval for other raters and other images.
+    """Mean outcome with a 95 % interval that generalises over raters and images.
 
     Parameters
     ----------
     outcomes : (n,) array
-        An answer's outcome from 0 to 1, such as right (1) or wrong (0).
+        Outcome of each answer from 0 to 1, such as right (1) or wrong (0).
     raters, items : (n,) labels
-        Whose answer it is, and to which image. Raters may have judged different images, some of
-        them more than once.
-    n_resamples : int
-    confidence : float
-    seed : int
+        Rater and image of each answer. Raters may have judged different images, or one repeatedly.
+    n_resamples, seed : int
 
     Returns
     -------
     Interval
-        `.estimate` is the mean over answers. With one rater the interval is for these eyes and
-        other images, with one image for other eyes and this image, with one of each its ends are
-        NaN. All NaN without answers.
+        The estimate is the mean over answers. With one rater the interval generalises over images
+        only, with one image over raters only; with one of each the bounds are NaN. All NaN without
+        answers.
 
     Raises
     ------
@@ -136,36 +116,14 @@ def two_way_interval(
 
     Notes
     -----
-    The pigeonhole bootstrap counts the chance in single answers three times (Owen 2007): where
-    raters judge a part of the images, its intervals are too wide; and where nearly all answers are
-    right, it draws no error that was not made. Hence:
+    The pigeonhole bootstrap counts the variation of single answers three times (Owen 2007): its
+    intervals are too wide if each rater judges only some of the images. If nearly all answers are
+    right, it never draws an error that was not made. Therefore:
 
-    - Its quantiles keep their form, but their distance from the mean is scaled by
-      sqrt(V / variance of the resamples), with V of `two_way_variance`, and by the ratio of the
-      quantiles of Student's t and the normal distribution.
-    - Towards chance, the interval reaches at least as far as Wilson's (1927) for as many
-      independent answers as would give V. Where all outcomes are equal it is Wilson's for the n
-      answers.
-
-    Coverage of the 95 % interval, of the pigeonhole bootstrap as it is, of a bootstrap over raters
-    alone and of the binomial interval, in 1,000 simulated studies of each design with mean
-    accuracies .5, .7 and .9 (raters differ by an sd of .5 logits, images by 1; every rater judges
-    all images or, one rater going on where the last one stopped, a part of them):
-
-    ============================ ========= ========== ======== ========
-    raters x images (of each)    this      pigeonhole raters   binomial
-    ============================ ========= ========== ======== ========
-    12 x 50, 13 x 40 (all)       .94-.96   .96-.98    .79-.82  .60-.73
-    20 x 50, 40 x 50 (25 or 20)  .93-.96   .97-.99    .75-.87  .65-.81
-    12 to 20 x 40 or 50 (8-12)   .96-.98   .99-1      .87-.92  .85-.93
-    20 x 8 (all)                 .95-.97   .95-.96    .66-.73  .63-.74
-    6 x 10, 6 x 30 (10 or 15)    .96-.99   .97-.98    .76-.85  .80-.89
-    4 x 20 (20 or 5)             .97-1     .84-.99    .77-.87  .79-.94
-    ============================ ========= ========== ======== ========
-
-    At a mean accuracy of .97 this interval covers .96-.99 with 12 raters or more, .99 or more with
-    fewer, the pigeonhole bootstrap .48-.91 with fewer. `python -m benchmarks.judge_coverage` counts
-    anew.
+    - The distance of its quantiles from the mean is scaled by sqrt(V / variance of the resamples),
+      with V of `two_way_variance`, and by the ratio of Student's t to the normal quantile.
+    - Towards chance, the interval reaches at least as far as Wilson's (1927) for the number of
+      independent answers that would give V; it is Wilson's if all outcomes are equal.
 
     Examples
     --------
@@ -180,33 +138,33 @@ def two_way_interval(
             f"outcomes, raters and items have shapes {values.shape}, {who.shape} and {what.shape}, "
             "expected one of each for every answer"
         )
-    if not 0 < confidence < 1 or n_resamples < 1:
-        raise InputError(
-            f"confidence is {confidence} and n_resamples {n_resamples}, expected a confidence "
-            "between 0 and 1 and at least 1 resample"
-        )
-    if not len(values):
-        return Interval(np.nan, np.nan, np.nan)
     if not ((values >= 0) & (values <= 1)).all():
         raise InputError(f"outcomes from {values.min():g} to {values.max():g}, expected 0 to 1")
-    n = len(values)
+    if n_resamples < 1:
+        raise InputError(f"n_resamples is {n_resamples}, expected at least 1")
+    if not len(values):
+        return Interval(np.nan, np.nan, np.nan)
     rater, image = (np.unique(labels, return_inverse=True)[1] for labels in (who, what))
-    mean = float(values.mean())
+    return _interval(values, rater, image, n_resamples, seed)
+
+
+def _interval(values: Floats, rater: Codes, image: Codes, n_resamples: int, seed: int) -> Interval:
+    """The interval of `two_way_interval` for at least one answer."""
+    n, mean = len(values), float(values.mean())
     spread = two_way_variance((values - mean)[:, None] / n, rater, image)
-    variance, degrees = float(spread.variance[0]), float(spread.degrees[0])
+    variance, degrees = (float(part[0]) for part in spread)
     if np.isnan(variance):
         return Interval(mean, np.nan, np.nan)
-    levels = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    t = float(student.ppf(levels[1], degrees))
+    t = float(student.ppf(LEVELS[1], degrees))
     low, high = _wilson(mean, variance, n, t)
     resampled = _resampled_means(values, rater, image, n_resamples, seed)
     width = float(resampled.std())
     if width > 1e-12 and 0 < mean < 1 and variance > 0:
-        scale = np.sqrt(variance) / width * t / norm.ppf(levels[1])
-        ends = np.clip(mean + scale * (np.quantile(resampled, levels) - mean), 0, 1)
+        scale = np.sqrt(variance) / width * t / norm.ppf(LEVELS[1])
+        ends = np.clip(mean + scale * (np.quantile(resampled, LEVELS) - mean), 0, 1)
         low = min(low, ends[0]) if mean >= CHANCE else ends[0]
         high = max(high, ends[1]) if mean <= CHANCE else ends[1]
-    # A bootstrap of few, skewed answers can lie on one side of their mean.
+    # With few, skewed answers both quantiles can lie on the same side of the mean.
     return Interval(mean, float(min(low, mean)), float(max(high, mean)))
 
 
@@ -220,8 +178,8 @@ def _wilson(mean: float, variance: float, n: int, t: float) -> tuple[float, floa
 
 
 def _resampled_means(
-    values: NDArray, rater: Codes, image: Codes, n_resamples: int, seed: int
-) -> NDArray[np.float64]:
+    values: Floats, rater: Codes, image: Codes, n_resamples: int, seed: int
+) -> Floats:
     """Means of the pigeonhole bootstrap; resamples without any answer are left out."""
     shape = (rater.max() + 1, image.max() + 1)
     cell = rater * shape[1] + image
@@ -232,35 +190,54 @@ def _resampled_means(
     of_raters, of_images = pigeonhole_counts(*shape, n_resamples, seed)
     total = ((of_raters @ counts) * of_images).sum(axis=1)
     drawn = total > 0
-    means: NDArray[np.float64] = ((of_raters @ sums) * of_images).sum(axis=1)[drawn] / total[drawn]
+    means: Floats = ((of_raters @ sums) * of_images).sum(axis=1)[drawn] / total[drawn]
     return means
+
+
+def percentile_interval(
+    statistic: Callable[[NDArray], NDArray], n: int, n_resamples: int, rng: Generator
+) -> Interval:
+    """A statistic with its 95 % percentile bootstrap interval over n items.
+
+    Parameters
+    ----------
+    statistic : (m, n) counts of how often each item is drawn -> (m,) values; resamples in which
+        it is not finite are left out
+    n, n_resamples : int
+    rng : draws the items
+    """
+    estimate = float(statistic(np.ones((1, n)))[0])
+    resampled = statistic(rng.multinomial(n, np.full(n, 1 / n), n_resamples))
+    resampled = resampled[np.isfinite(resampled)]
+    low, high = np.quantile(resampled, LEVELS) if len(resampled) else (np.nan, np.nan)
+    return Interval(estimate, float(low), float(high))
 
 
 def against_chance(
     outcomes: ArrayLike, items: ArrayLike, n_permutations: int = 9999, seed: int = 0
 ) -> PairedResult:
-    """Sign flips over images of (mean outcome of an image - 1/2).
+    """Two-sided sign-flip test over images of (mean outcome of an image - 1/2).
 
     Parameters
     ----------
     outcomes : (n,) array
         1 for a right answer, 0 for a wrong one.
     items : (n,) labels
-        The image of each answer.
+        Image of each answer.
     n_permutations, seed
-        As for `deeprecon.evaluate.paired.paired_permutation`.
+        As for `deeprecon.stats.permutation.paired_permutation`.
 
     Returns
     -------
     PairedResult
-        `.difference` is the mean over images, each counting the same, less 1/2. The test is
-        two-sided, as all sign flips of the project are: raters can also be systematically wrong.
+        The difference is the mean over images, each with the same weight, minus 1/2.
 
     Notes
     -----
-    The null hypothesis is that a reconstruction says nothing of its original; then an image's mean
-    is as likely above 1/2 as below it, whoever the raters are. Raters are not drawn again: what
-    they have in common, such as a preference for one side, is balanced in the trials.
+    Under the null hypothesis a reconstruction says nothing about its original, so that the mean
+    of an image is as likely above 1/2 as below it, whoever the raters are. Raters are not
+    resampled: what they have in common, such as a preference for one side, is balanced in the
+    trials.
 
     Examples
     --------
@@ -270,5 +247,4 @@ def against_chance(
     values = np.asarray(outcomes, dtype=np.float64)
     image = np.unique(np.asarray(items), return_inverse=True)[1]
     means = np.bincount(image, values) / np.bincount(image)
-    chance: Any = np.full(len(means), CHANCE)
-    return paired_permutation(means, chance, n_permutations, seed)
+    return paired_permutation(means, np.full(len(means), CHANCE), n_permutations, seed)

@@ -1,4 +1,4 @@
-"""Strength of several methods or regions from comparisons of two: the Bradley-Terry model."""
+"""Strengths of conditions from pairwise comparisons: the Bradley-Terry model."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,16 @@ from scipy.stats import t as student
 
 from deeprecon.errors import InputError
 from deeprecon.judge.analysis.statistics import two_way_variance
+from deeprecon.stats.bootstrap import LEVELS
 
 PRIOR = 0.5
 MAX_ITERATIONS = 50_000
-TOLERANCE = 1e-11  # of a step; where conditions form a chain, many small ones follow
+TOLERANCE = 1e-11  # of a step in log strength; steps are small if conditions form a chain
 
 
 @dataclass(frozen=True)
 class Strengths:
-    """Log strengths of k conditions, mean zero, and the ends of their intervals.
+    """Log strengths of k conditions, with mean zero, and their intervals.
 
     Attributes
     ----------
@@ -30,16 +31,16 @@ class Strengths:
 
 
 def bradley_terry(wins: ArrayLike, prior: float = PRIOR) -> NDArray[np.float64]:
-    """Log strengths that make comparisons most likely; P(i beats j) = 1 / (1 + exp(s_j - s_i)).
+    """Maximum likelihood log strengths s, where P(i beats j) = 1 / (1 + exp(s_j - s_i)).
 
     Parameters
     ----------
     wins : (k, k) array
-        Element [i, j]: how often i was chosen over j. Not negative; the diagonal is ignored.
+        Element [i, j] counts how often i was chosen over j; the diagonal is ignored.
     prior : float
-        Wins added to both sides of each pair that was compared. The default, half a win, keeps a
-        condition that never lost finite, and is the usual correction of log odds for two
-        conditions; 0 gives maximum likelihood.
+        Wins added to both sides of each pair that was compared. The default, half a win, keeps the
+        strength of a condition that never lost finite, and is the usual correction of log odds for
+        two conditions; 0 adds nothing.
 
     Returns
     -------
@@ -49,9 +50,9 @@ def bradley_terry(wins: ArrayLike, prior: float = PRIOR) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If wins is not square or holds what is no count; if conditions were not compared, not even
-        through others; without a prior also if strengths are infinite (some conditions never lost
-        to the others).
+        If wins is not square or has negative or undefined elements; if some conditions are not
+        connected by comparisons; without a prior, also if strengths are infinite because some
+        conditions never lost to the others.
 
     Notes
     -----
@@ -81,7 +82,7 @@ def bradley_terry(wins: ArrayLike, prior: float = PRIOR) -> NDArray[np.float64]:
 
 
 def _fit(wins: NDArray) -> NDArray[np.float64]:
-    """Log strengths of (k, k) wins of conditions that are connected."""
+    """Log strengths from the (k, k) wins of connected conditions."""
     strength = np.ones(len(wins))
     won, met = wins.sum(axis=1), wins + wins.T
     for _ in range(MAX_ITERATIONS if len(wins) > 1 else 0):
@@ -95,28 +96,22 @@ def _fit(wins: NDArray) -> NDArray[np.float64]:
 
 
 def bradley_terry_intervals(
-    winners: NDArray,
-    losers: NDArray,
-    raters: ArrayLike,
-    items: ArrayLike,
-    n_conditions: int,
-    confidence: float = 0.95,
+    winners: NDArray, losers: NDArray, raters: ArrayLike, items: ArrayLike, n_conditions: int
 ) -> Strengths:
-    """Strengths with intervals for other raters and other images.
+    """Strengths with 95 % intervals that generalise over raters and images.
 
     Parameters
     ----------
     winners, losers : (n,) arrays of int below n_conditions
-        The condition that was chosen in each answer, and the one it was chosen over.
+        The condition that was chosen in each answer, and the one that was not.
     raters, items : (n,) labels
-        Whose answer it is, and to which image.
+        Rater and image of each answer.
     n_conditions : k
-    confidence : float
 
     Returns
     -------
     Strengths
-        With one rater and one image the ends are NaN.
+        The bounds are NaN if there are only one rater and one image.
 
     Raises
     ------
@@ -125,16 +120,11 @@ def bradley_terry_intervals(
 
     Notes
     -----
-    Estimate -/+ t sqrt(V), with V and the degrees of freedom of t by clusters of raters and of
-    images (`two_way_variance`) from the scores of single answers through the model's information:
-    the sandwich estimator. V is not let below that of the model for independent answers, which
-    holds the prior, so that a condition that never lost has an interval.
-    A bootstrap over raters and images, scaled to V, was tried and left: its quantiles reach too far
-    away from zero and not far enough towards it (coverage .91 for two conditions far apart).
-
-    Coverage of the 95 % interval in 1,000 simulated studies of two, three and five conditions
-    (raters and images differ as for `two_way_interval`): .95-.96 with 12 or 20 raters and 40
-    images, .97-.98 with 6 and 20.
+    The bounds are estimate -/+ t sqrt(V). V is the sandwich estimator, clustered by raters and by
+    images; `two_way_variance` also gives the degrees of freedom of t. V is at least the variance
+    of the model for independent answers, which includes the prior, so that a condition that never
+    lost also has an interval. A bootstrap over raters and images, scaled to V, was rejected: its
+    quantiles are too far from zero on one side and too close on the other.
 
     Examples
     --------
@@ -146,18 +136,15 @@ def bradley_terry_intervals(
     """
     k = n_conditions
     rater, image = (np.unique(labels, return_inverse=True)[1] for labels in (raters, items))
-    pair = winners * k + losers
-    wins = np.bincount(pair, minlength=k * k).reshape(k, k).astype(np.float64)
+    wins = np.bincount(winners * k + losers, minlength=k * k).reshape(k, k).astype(np.float64)
     estimate = bradley_terry(wins)
-    prior = PRIOR * ((wins + wins.T) > 0)
+    met = wins + wins.T + 2 * PRIOR * ((wins + wins.T) > 0)
     lost = 1 / (1 + np.exp(estimate[:, None] - estimate))  # [i, j]: P(i loses against j)
-    met = wins + wins.T + 2 * prior
     terms = met * lost * lost.T
-    information = np.diag(terms.sum(axis=1)) - terms
-    covariance = np.linalg.pinv(information)
+    covariance = np.linalg.pinv(np.diag(terms.sum(axis=1)) - terms)
     surprise = lost[winners, losers]
     influence = surprise[:, None] * (covariance[winners] - covariance[losers])
-    spread = two_way_variance(influence, rater, image)
-    variance = np.maximum(spread.variance, np.diagonal(covariance))  # NaN stays NaN
-    half = student.ppf((1 + confidence) / 2, spread.degrees) * np.sqrt(variance)
+    variance, degrees = two_way_variance(influence, rater, image)
+    variance = np.maximum(variance, np.diagonal(covariance))  # NaN stays NaN
+    half = student.ppf(LEVELS[1], degrees) * np.sqrt(variance)
     return Strengths(estimate, estimate - half, estimate + half)

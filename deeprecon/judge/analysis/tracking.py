@@ -1,6 +1,6 @@
-"""Which metric, which model observer says what people say."""
+"""Which metrics and which model observers agree with people."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,19 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from deeprecon.errors import InputError
-from deeprecon.evaluate.perceptual import PERCEPTUAL
-from deeprecon.judge.analysis.agreement import agreement_interval, item_counts
-from deeprecon.judge.analysis.selection import EVERY, check_responses, tests
-from deeprecon.judge.analysis.statistics import two_way_interval
+from deeprecon.evaluate.registry import METRICS
+from deeprecon.judge.analysis.agreement import agreement_interval
+from deeprecon.judge.analysis.reliability import item_counts, several_raters
+from deeprecon.judge.analysis.selection import (
+    check_responses,
+    columns_of,
+    each_and_all,
+    kept_responses,
+    mean_columns,
+    tests,
+)
+from deeprecon.judge.analysis.statistics import percentile_interval
+from deeprecon.judge.questions import SHOWN
 from deeprecon.stats.corrections import holm
 from deeprecon.stats.correlation import noise_ceiling
 
@@ -26,10 +35,8 @@ OBSERVER_COLUMNS = [
 ]  # fmt: skip
 RATERS = "raters"
 NOISE_CEILING = "noise_ceiling"
-FEWEST_IMAGES = 5
+MIN_IMAGES = 5
 N_SPLITS = 200
-_CONDITION = ["subject", "roi", "method", "set"]
-_SMALLER = {name for name, one in PERCEPTUAL.items() if one.kind != "identification"}
 
 
 def metric_table(
@@ -40,12 +47,12 @@ def metric_table(
     n_permutations: int = 9999,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How a metric ranks the images of a condition, against how well people identified them.
+    """Correlation of metrics with how well people identified the images of a condition.
 
     Parameters
     ----------
     responses : DataFrame
-        A row per answer (`judge/responses.tsv`); identification by kept raters is used.
+        One row per answer (`judge/responses.tsv`); only identification by kept raters is used.
     image_scores : DataFrame
         `evaluation/image_scores.tsv`: subject, roi, method, set, stimulus_id, metric, direction,
         value.
@@ -54,34 +61,33 @@ def metric_table(
     Returns
     -------
     DataFrame
-        A row for each set ("all" too, where there are several), metric and direction, best first:
-        spearman (within conditions: ranks are taken in each subject, region and method, and
-        correlated over all of them), low and high (95 % percentile bootstrap over images), p
-        (two-sided; images permuted within conditions, in all of them alike) and p_holm (over the
-        metrics of a set), n_images, n_conditions. Of distances the sign is turned: `better` says
-        "smaller". The row "noise_ceiling" is what a metric could reach at most that knew how well
-        people identify an image: the square root of the reliability of their ranks (halves of the
-        raters, Spearman-Brown; mean of 200 splits). Empty if nobody has identified anything.
+        A row for each set ("all" too, if there are several), metric and direction, best first:
+        spearman (images are ranked within each subject, region and method, and the ranks of all of
+        these are correlated), low and high (95 % percentile bootstrap over images), p (two-sided;
+        images are permuted within conditions, equally in all of them), p_holm (over the metrics of
+        a set), n_images, n_conditions. The sign is inverted for distances, where `better` is
+        "smaller". The row "noise_ceiling" is the highest correlation that a metric could reach:
+        the square root of the reliability of people's ranks (split halves of raters,
+        Spearman-Brown, mean of 200 splits). Empty without answers in identification.
 
     Raises
     ------
     InputError
         If a table lacks a column.
     """
-    needed = [*_CONDITION, "stimulus_id", "metric", "direction", "value"]
+    needed = [*SHOWN, "stimulus_id", "metric", "direction", "value"]
     missing = [name for name in needed if name not in image_scores]
     if missing:
         raise InputError(f"image_scores: no column {missing[0]!r}")
-    checked = check_responses(responses)
-    asked = tests(checked[checked["kept"]], "identification")
+    asked = tests(kept_responses(responses), "identification")
     rows: list[dict[Any, Any]] = []
-    for name, part in _sets(asked):
-        people = part.groupby([*_CONDITION, "target"])["chose_target"].mean().rename("people")
+    for name, part in each_and_all(asked, "set"):
+        people = part.groupby([*SHOWN, "target"])["chose_target"].mean().rename("people")
         found = [_ceiling_row(part, seed)]
         joined = image_scores[needed].merge(
             people.reset_index(),
-            left_on=[*_CONDITION, "stimulus_id"],
-            right_on=[*_CONDITION, "target"],
+            left_on=[*SHOWN, "stimulus_id"],
+            right_on=[*SHOWN, "target"],
         )
         for (metric, direction), scores in joined.groupby(["metric", "direction"], sort=False):
             row = _metric_row(str(metric), scores, n_bootstrap, n_permutations, seed)
@@ -92,47 +98,36 @@ def metric_table(
     return pd.DataFrame(rows, columns=METRIC_COLUMNS)
 
 
-def _sets(asked: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    names = list(dict.fromkeys(asked["set"]))
-    for name in names:
-        yield name, asked[asked["set"] == name]
-    if len(names) > 1:
-        yield EVERY, asked
-
-
 def _metric_row(
     metric: str, scores: pd.DataFrame, n_bootstrap: int, n_permutations: int, seed: int
 ) -> dict[str, Any] | None:
-    """Correlation of a metric with people, None where too few images have both."""
+    """Correlation of a metric with people, None if too few images have both."""
     scores = scores.dropna(subset=["value", "people"])
-    scores = scores[scores.groupby(_CONDITION)["value"].transform("size") >= FEWEST_IMAGES]
+    scores = scores[scores.groupby(SHOWN)["value"].transform("size") >= MIN_IMAGES]
     if scores.empty:
         return None
-    condition = scores.groupby(_CONDITION).ngroup().to_numpy()
+    condition = scores.groupby(SHOWN).ngroup().to_numpy()
     image = (scores["set"] + "/" + scores["target"]).factorize()[0]
-    sign = -1.0 if metric in _SMALLER else 1.0
+    better = METRICS[metric].better if metric in METRICS else "larger"
+    sign = -1.0 if better == "smaller" else 1.0
     x = _ranks(scores["people"].to_numpy(float), condition)
     y = _ranks(sign * scores["value"].to_numpy(float), condition)
-    estimate = _correlation(np.ones((1, len(x))), x, y)[0]
     rng = np.random.default_rng(seed)
     n = image.max() + 1
-    drawn = rng.multinomial(n, np.full(n, 1 / n), n_bootstrap)[:, image]
-    resampled = _correlation(drawn, x, y)
-    resampled = resampled[np.isfinite(resampled)]
-    low, high = np.quantile(resampled, [0.025, 0.975]) if len(resampled) else (np.nan, np.nan)
+    found = percentile_interval(
+        lambda draws: _correlation(draws[:, image], x, y), n, n_bootstrap, rng
+    )
     return {
-        "better": "smaller" if sign < 0 else "larger",
-        "spearman": estimate,
-        "low": float(low),
-        "high": float(high),
-        "p": _p_value(estimate, x, y, condition, image, n_permutations, rng),
+        "better": better,
+        **columns_of(found, "spearman"),
+        "p": _p_value(found.estimate, x, y, condition, image, n_permutations, rng),
         "n_images": n,
         "n_conditions": condition.max() + 1,
     }
 
 
 def _ranks(values: NDArray[np.float64], condition: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Ranks within each condition, mean zero and variance one; zero where all are equal."""
+    """Ranks within each condition, with mean zero and variance one; zero if all are equal."""
     ranks = np.empty(len(values))
     for number in np.unique(condition):
         rows = condition == number
@@ -144,7 +139,7 @@ def _ranks(values: NDArray[np.float64], condition: NDArray[np.integer]) -> NDArr
 
 
 def _correlation(weights: NDArray, x: NDArray, y: NDArray) -> NDArray[np.float64]:
-    """Of ranks around zero, for each row of weights."""
+    """Weighted correlation of centred ranks, for each row of weights."""
     with np.errstate(invalid="ignore", divide="ignore"):
         result: NDArray[np.float64] = (weights @ (x * y)) / np.sqrt(
             (weights @ x**2) * (weights @ y**2)
@@ -161,10 +156,10 @@ def _p_value(
     n_permutations: int,
     rng: Generator,
 ) -> float:
-    """How often images, shuffled within conditions, correlate as much (Phipson and Smyth 2010).
+    """P value of a permutation of images within conditions (Phipson and Smyth 2010).
 
-    Conditions that hold the same images are shuffled alike: an image that is easy to see for one
-    subject is so for the others, for people and for a metric.
+    Conditions with the same images are permuted alike, because an image that is easy in one
+    subject tends to be easy in the others, for people as well as for a metric.
     """
     if np.isnan(estimate):
         return float("nan")
@@ -179,10 +174,10 @@ def _p_value(
 
 
 def _ceiling_row(asked: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """What a metric could reach: the reliability of how people rank images."""
+    """The noise ceiling: the reliability of how people rank images."""
     rater = asked["rater"].factorize()[0]
-    keys = asked.groupby([*_CONDITION, "target"]).ngroup().to_numpy()
-    condition = asked.groupby(_CONDITION).ngroup().to_numpy()
+    keys = asked.groupby([*SHOWN, "target"]).ngroup().to_numpy()
+    condition = asked.groupby(SHOWN).ngroup().to_numpy()
     of_key = np.zeros(keys.max() + 1, dtype=int)
     of_key[keys] = condition
     right = asked["chose_target"].to_numpy(float)
@@ -215,34 +210,31 @@ def _ceiling_row(asked: pd.DataFrame, seed: int) -> dict[str, Any]:
 def observer_table(
     people: pd.DataFrame, observers: pd.DataFrame, *, n_bootstrap: int = 5000, seed: int = 0
 ) -> pd.DataFrame:
-    """How often a model observer chose the picture that a person chose, trial by trial.
+    """How often model observers and people chose the same picture, trial by trial.
 
     Parameters
     ----------
     people : DataFrame
-        A row per answer (`judge/responses.tsv`); kept raters and trials that count are used.
+        One row per answer (`judge/responses.tsv`); without catches, repeats and excluded raters.
     observers : DataFrame
-        A row for each model observer (column rater) and trial (`judge/observers.tsv`).
+        One row per model observer (column rater) and trial (`judge/observers.tsv`).
     n_bootstrap, seed : int
 
     Returns
     -------
     DataFrame
-        For each task ("all" too, where there are several) and judge, most alike first: agreement,
-        low, high (95 %, over raters and images), kappa (agreement beyond what the shares of right
-        answers alone give: error consistency of Geirhos et al. 2020, which is Cohen's kappa),
-        n_raters, n_answers. The judge "raters" is what raters agree in with each other, in pairs,
-        on what several of them have judged. Empty if nobody has judged.
+        A row for each task ("all" too, if there are several) and judge, most similar first:
+        agreement, low, high (95 % interval over raters and images), kappa (agreement beyond what
+        follows from the shares of correct answers: the error consistency of Geirhos et al. 2020,
+        which is Cohen's kappa), n_raters, n_answers. The judge "raters" gives the agreement of
+        pairs of raters with each other. Empty without answers.
     """
-    checked = check_responses(people)
-    asked = tests(checked[checked["kept"]], *dict.fromkeys(checked["task"]))
+    asked = tests(kept_responses(people))
     asked = asked[asked["trial_id"] != "n/a"]
-    names = list(dict.fromkeys(asked["task"]))
     rows: list[dict[Any, Any]] = []
-    for task in names + ([EVERY] if len(names) > 1 else []):
-        part = asked if task == EVERY else asked[asked["task"] == task]
+    for task, part in each_and_all(asked, "task"):
         found = [_raters_row(part, n_bootstrap, seed)]
-        for observer, answers in observers.groupby("rater", sort=False):
+        for observer, answers in check_responses(observers).groupby("rater", sort=False):
             by_trial = answers.set_index("trial_id")["chose_target"].to_dict()
             found.append({"judge": observer} | _agreement(part, by_trial, n_bootstrap, seed))
         table = pd.DataFrame(found, columns=OBSERVER_COLUMNS).assign(task=task)
@@ -256,27 +248,20 @@ def _agreement(
     other = part["trial_id"].map(by_trial)
     part, other = part[other.notna()], other[other.notna()]
     chose = part["chose_target"].to_numpy(bool), other.to_numpy(bool)
-    same = chose[0] == chose[1]
-    interval = two_way_interval(
-        same, part["rater"].to_numpy(str), (part["set"] + part["target"]).to_numpy(str),
-        n_bootstrap, seed=seed,
-    )  # fmt: skip
+    agreement = mean_columns("agreement", part, chose[0] == chose[1], n_bootstrap, seed)
     a, b = (float(side.mean()) if len(side) else np.nan for side in chose)
     chance = a * b + (1 - a) * (1 - b)
     return {
-        "agreement": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "kappa": (interval.estimate - chance) / (1 - chance) if chance < 1 else np.nan,
+        **agreement,
+        "kappa": (agreement["agreement"] - chance) / (1 - chance) if chance < 1 else np.nan,
         "n_raters": part["rater"].nunique(),
         "n_answers": len(part),
     }
 
 
 def _raters_row(part: pd.DataFrame, n_bootstrap: int, seed: int) -> dict[str, Any]:
-    """What raters agree in with each other: what could be expected of an observer."""
-    once = part.drop_duplicates(["rater", "item"])
-    once = once[(once.groupby("item")["rater"].transform("nunique") > 1).to_numpy(bool)]
+    """Agreement of raters with each other, as a reference for that of an observer with raters."""
+    once = several_raters(part)
     row: dict[str, Any] = {
         "judge": RATERS,
         "n_raters": once["rater"].nunique(),
@@ -284,10 +269,6 @@ def _raters_row(part: pd.DataFrame, n_bootstrap: int, seed: int) -> dict[str, An
     }
     if once.empty:
         return row
-    codes = once.assign(code=once["chose_target"].astype(float)).pivot_table(
-        index="rater", columns="item", values="code"
-    )
-    interval = agreement_interval(
-        "agreement", item_counts(codes.to_numpy(), 2), n_bootstrap, seed=seed
-    )
-    return row | {"agreement": interval.estimate, "low": interval.low, "high": interval.high}
+    counts = item_counts(once, once["chose_target"].to_numpy(bool))
+    interval = agreement_interval("agreement", counts, n_bootstrap, seed)
+    return row | columns_of(interval, "agreement")

@@ -8,13 +8,9 @@ import pytest
 from scipy.ndimage import affine_transform
 
 from deeprecon.data.simulate import anatomy, design, scanner, subject, tuning
-from deeprecon.data.stimuli import (
-    draw_shape,
-    read_stimuli,
-    shape_images,
-    training_images,
-    write_stimuli,
-)
+from deeprecon.data.simulate.images import draw_shape, shape_images, training_images
+from deeprecon.data.simulate.settings import Physiology
+from deeprecon.data.stimuli import read_stimuli, write_stimuli
 
 GRID = anatomy.epi_grid(4.0)
 SETTINGS = {
@@ -125,7 +121,7 @@ def test_scanner_moves_the_head():
     machine = scanner.Scanner(GRID)
     still, moved = np.eye(4), np.eye(4)
     moved[:3, 3] = GRID.affine[:3, 0]
-    silence = scanner.Noise(0, 0, 0)
+    silence = Physiology(thermal=0, physiological=0, drift=0)
     active = np.zeros(GRID.shape, bool)
     volumes = machine.run(
         active, np.zeros((2, 0)), np.stack([still, moved]), silence, np.random.default_rng(0)
@@ -140,7 +136,7 @@ def simulated(tmp_path_factory):
     write_stimuli(root / "stimuli", "shapes", shape_images(32))
     train = np.stack([image for image, _ in training_images(40, 32, seed=0).values()])
     shapes = np.stack([image for image, _ in shape_images(32).values()])
-    physiology = subject.physiology(SETTINGS)
+    physiology = Physiology(**SETTINGS)
     sessions = {"shapes": "perceptionArtificialImage"}
     run = design.planned_runs(root / "bids", "sub-01", sessions, {"shapes": 1})[0]
     masks = [root / f"sub-01_mask_{side}_{name}.nii.gz" for side in ("LH", "RH")

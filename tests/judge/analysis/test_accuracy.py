@@ -1,4 +1,4 @@
-"""Accuracy of conditions and images, of simulated raters whose ability is known."""
+"""Accuracy of conditions and images for simulated raters of known ability."""
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,9 @@ from deeprecon.judge.analysis.accuracy import (
     accuracy_table,
     image_table,
 )
-from deeprecon.judge.simulate import ability_for, simulate_ratings
+from deeprecon.judge.power import ability_for
 from tests.judge.answers import answers_of, key_of
+from tests.judge.simulate import simulate_ratings
 from tests.judge.simulated import identification, responses, with_clickers
 
 FAST = {"n_bootstrap": 300, "n_permutations": 499}
@@ -31,7 +32,7 @@ def test_known_accuracy_is_within_the_interval(accuracy):
     assert sum(held) >= 5
 
 
-def test_clickers_lower_the_rows_of_all_and_are_gone_from_those_kept():
+def test_clickers_lower_the_accuracy_of_all_raters_but_not_of_kept_ones():
     key = identification(n_images=30, trials=80, n_raters=9)
     mixed = with_clickers(key, 3, ability=2.5, item_sd=0.5)
     rows = accuracy_table(mixed, **FAST).set_index("raters")
@@ -72,7 +73,7 @@ def test_repeats_and_catches_do_not_count():
     assert table["n_answers"].tolist() == [(key["kind"] == "test").sum()] * 2
 
 
-def test_all_right_has_an_interval_and_a_small_p():
+def test_perfect_accuracy_has_an_interval_and_a_small_p():
     key = key_of({"n": 12}, trials=40, n_raters=3)
     row = accuracy_table(answers_of(key, lambda trial: True)).iloc[0]
     assert (row["accuracy"], row["high"]) == (1, 1)
@@ -80,7 +81,7 @@ def test_all_right_has_an_interval_and_a_small_p():
     assert row["p"] == pytest.approx(2 / 2**12)
 
 
-def test_p_is_near_uniform_for_coins():
+def test_p_is_nearly_uniform_for_random_answers():
     key = key_of({"n": 16}, trials=40, n_raters=3)
     rng = np.random.default_rng(0)
     p = [

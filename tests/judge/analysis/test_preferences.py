@@ -11,8 +11,9 @@ from deeprecon.judge.analysis.preferences import (
     preference_table,
 )
 from deeprecon.judge.analysis.strengths import bradley_terry
-from deeprecon.judge.simulate import mean_accuracy, simulate_ratings
+from deeprecon.judge.power import mean_accuracy
 from tests.judge.answers import answers_of, key_of
+from tests.judge.simulate import simulate_ratings
 from tests.judge.simulated import ROI, preference, responses, with_clickers
 
 METHODS = ("best", "middle", "worst")
@@ -48,7 +49,7 @@ def test_a_known_order_is_recovered_with_its_strengths(key):
     assert sum(held) >= 13  # of 15
 
 
-def test_clickers_bring_shares_towards_a_half(key):
+def test_clickers_pull_shares_towards_one_half(key):
     table = preference_table(
         with_clickers(key, 6, strengths=STRENGTHS, item_sd=0.3), **FAST
     ).set_index(["raters", "method"])
@@ -57,7 +58,7 @@ def test_clickers_bring_shares_towards_a_half(key):
     assert table.loc[("kept", "best"), "n_raters"] == 6
 
 
-def test_conditions_two_at_a_time(key):
+def test_pairwise_comparisons(key):
     rated = simulate_ratings(key, strengths=STRENGTHS, item_sd=0.3)
     table = comparison_table(responses(key, rated), n_permutations=499, **FAST)
     assert list(table) == COMPARISON_COLUMNS
@@ -71,7 +72,7 @@ def test_conditions_two_at_a_time(key):
     assert kept["n_images"].max() <= 30
 
 
-def test_a_pair_is_one_row_whichever_was_called_target(key):
+def test_a_pair_is_one_row_in_either_order(key):
     """Which of two conditions is the target is a convention."""
     answers = responses(key, simulate_ratings(key, strengths=STRENGTHS))
     turned = answers.copy()
@@ -86,7 +87,7 @@ def test_a_pair_is_one_row_whichever_was_called_target(key):
         pd.testing.assert_frame_equal(one[shown], other[shown])
 
 
-def test_subjects_and_sets_are_pooled_where_there_are_several():
+def test_several_subjects_and_sets_are_also_pooled():
     key = preference(("a", "b"), 8, 60, 4, subjects=("s1", "s2"), sets=("letters", "natural"))
     table = preference_table(responses(key, simulate_ratings(key)), **FAST)
     assert list(table) == PREFERENCE_COLUMNS
@@ -108,7 +109,7 @@ def test_a_condition_that_never_lost_has_finite_strengths():
     assert row["note"] == ""
 
 
-def test_strengths_of_conditions_never_compared_are_left_open():
+def test_strengths_of_unconnected_conditions_are_undefined():
     key = key_of({"n": 10}, trials=30, n_raters=3, methods=("a", "b"), task="preference")
     answers = answers_of(key, lambda trial: trial.order % 3 > 0)
     other = answers.replace({"method": {"a": "c", "b": "d"}, "foil_method": {"a": "c", "b": "d"}})

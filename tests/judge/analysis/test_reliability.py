@@ -1,4 +1,4 @@
-"""Agreement between raters and with themselves, of simulated raters."""
+"""Agreement of simulated raters with each other and with themselves."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ def key():
     return key_of({"n": 40}, trials=100, n_raters=6)
 
 
-def test_raters_who_answer_alike_agree_wholly(key):
+def test_raters_with_equal_answers_agree_perfectly(key):
     """Each item has one answer, right for half of the items."""
     same = answers_of(key, lambda trial: int(trial.item[1:]) % 2 == 0)
     table = agreement_table(same, n_bootstrap=200)
@@ -33,7 +33,7 @@ def test_raters_who_answer_alike_agree_wholly(key):
     assert value(table, "agreement")["n_raters"] == 6
 
 
-def test_coins_agree_as_chance_does(key):
+def test_random_answers_agree_at_chance(key):
     rng = np.random.default_rng(0)
     table = agreement_table(answers_of(key, lambda trial: rng.random() < 0.5), n_bootstrap=200)
     for measure, chance in (
@@ -44,7 +44,7 @@ def test_coins_agree_as_chance_does(key):
         assert row["low"] <= row["value"] <= row["high"]
 
 
-def test_where_all_are_right_the_choice_still_tells_agreement(key):
+def test_choice_shows_agreement_if_all_answers_are_right(key):
     table = agreement_table(answers_of(key, lambda trial: True), n_bootstrap=200)
     right = value(table, "krippendorff_alpha", "right")
     assert np.isnan(right["value"])
@@ -76,7 +76,7 @@ def test_no_answers_give_an_empty_table(key):
     assert list(table) == AGREEMENT_COLUMNS
 
 
-def test_both_ways_of_exclusion(key):
+def test_agreement_of_kept_and_of_all_raters(key):
     rng = np.random.default_rng(1)
     good = answers_of(key, lambda trial: True, lists=[1, 2, 3])
     coins = answers_of(key, lambda trial: rng.random() < 0.5, lists=[4, 5, 6], kept=False)

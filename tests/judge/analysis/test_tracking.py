@@ -1,4 +1,4 @@
-"""Metrics and model observers against people, with known relations."""
+"""Metrics and model observers with a known relation to people."""
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ def people():
 def scores(**metrics):
     """A table of image scores; metric -> function of an image's number."""
     rows = [
-        ("sub-one", "roi-vc", "method-x", "n", f"stim-n-{i}", name, "own", of(i))
+        ("sub-one", "roi_vc", "method_x", "n", f"stim-n-{i}", name, "own", of(i))
         for name, of in metrics.items()
         for i in range(N_IMAGES)
     ]
@@ -41,7 +41,7 @@ def scores(**metrics):
     return pd.DataFrame(rows, columns=columns)
 
 
-def test_a_metric_that_knows_is_told_from_one_that_does_not(people):
+def test_metrics_with_and_without_relation_to_people(people):
     rng = np.random.default_rng(1)
     given = scores(knows=lambda i: i, opposite=lambda i: -i, noise=lambda i: rng.random(),
                    flat=lambda i: 1.0, lpips_alex=lambda i: -i)  # fmt: skip
@@ -64,7 +64,7 @@ def test_a_metric_that_knows_is_told_from_one_that_does_not(people):
     assert list(table) == METRIC_COLUMNS
 
 
-def test_the_ceiling_of_coins_is_low():
+def test_the_noise_ceiling_of_random_answers_is_low():
     key = key_of({"n": N_IMAGES}, trials=110, n_raters=8)
     rng = np.random.default_rng(3)
     coins = answers_of(key, lambda trial: rng.random() < 0.5)
@@ -74,7 +74,7 @@ def test_the_ceiling_of_coins_is_low():
 
 
 def test_ranks_are_taken_within_conditions():
-    """Two methods, one far better in everything: that alone is no relation to the images."""
+    """One method is far better than the other, which is not a relation to single images."""
     key = key_of({"n": N_IMAGES}, trials=200, n_raters=8, methods=("good", "bad"))
     rng = np.random.default_rng(0)
     people = answers_of(key, lambda trial: rng.random() < (0.5 if trial.method == "bad" else 0.9))
@@ -102,7 +102,7 @@ def test_the_p_value_holds_its_level():
 
 
 def test_the_p_value_holds_its_level_over_subjects_who_saw_the_same_images():
-    """An image that is easy in one subject is easy in all, for people and, apart, for a metric."""
+    """Images that are easy in one subject are easy in all, independently for people and metrics."""
     key = key_of({"n": 12}, trials=60, n_raters=2)
     rng = np.random.default_rng(6)
     subjects = [f"sub-{i}" for i in range(4)]
@@ -119,7 +119,7 @@ def test_the_p_value_holds_its_level_over_subjects_who_saw_the_same_images():
     assert 0.01 < share < 0.11  # shuffled apart in each subject: about .3
 
 
-def test_raters_who_are_left_out_do_not_count(people):
+def test_excluded_raters_do_not_count(people):
     turned = people.assign(kept=False, rater="x" + people["rater"])
     turned["chose_target"] = ~turned["chose_target"]
     given = scores(knows=lambda i: i)
@@ -142,7 +142,7 @@ def observers_of(key, **rules):
     return pd.concat(one_list, ignore_index=True)
 
 
-def test_an_observer_that_answers_as_people_do_agrees_with_them():
+def test_observers_with_known_relation_to_people():
     key = key_of({"n": N_IMAGES}, trials=100, n_raters=6)
     wise = lambda trial: number(trial.target) % 3 > 0  # noqa: E731
     people = answers_of(key, wise)

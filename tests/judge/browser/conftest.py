@@ -16,20 +16,19 @@ import pytest
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from deeprecon.judge.questions import Task
 from deeprecon.judge.study import build_study, read_key
 from deeprecon.judge.texts import read_texts
 from deeprecon.judge.trials import build_trials
-from tests.judge.tables import table, write_training
+from tests.judge.tables import asked, table, write_training
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
-ROIS = ["roi-vc"]
+ROIS = ["roi_vc"]
 TASKS = [
-    Task("identification", ["method-x"], ROIS, trials=11),
-    Task("preference", ["method-x", "method-y"], ROIS, trials=10),
+    asked("identification", ["method_x"], ROIS, trials=11),
+    asked("preference", ["method_x", "method_y"], ROIS, trials=10),
 ]
 CONSENT = "The study is a test.\n\nYou can stop at any time."
 
@@ -51,7 +50,7 @@ def chromium():
 def write_study(folder, language="en", completion_url=None, tasks=TASKS, n_raters=3):
     """Page, key and study file in a new folder; pictures of 48 pixels."""
     folder.mkdir(parents=True)
-    images = table({"n": 6}, methods=("method-x", "method-y"), folder=folder)
+    images = table({"n": 6}, methods=("method_x", "method_y"), folder=folder)
     rng = np.random.default_rng(0)
     for file in dict.fromkeys(images[["true_file", "recon_file"]].to_numpy().ravel()):
         colours = rng.integers(0, 256, (3, 3, 3), dtype=np.uint8)

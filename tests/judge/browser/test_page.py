@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from deeprecon.judge.questions import Task
-from deeprecon.judge.sent.ratings import read_ratings
-from deeprecon.judge.sent.rules import Rules
+from deeprecon.judge.ratings.reading import read_ratings
+from deeprecon.judge.settings import Rules
 from deeprecon.judge.study import read_key
 from tests.judge.browser.conftest import ROIS, write_study
 from tests.judge.browser.session import Session, answered, slot_of
+from tests.judge.tables import asked
 
 SIZES = [(320, 568), (360, 640), (568, 320), (640, 360), (768, 1024), (1280, 720), (1920, 1080)]
 
@@ -67,7 +67,7 @@ def test_a_whole_session(context_of, folder, key, tmp_path):
     path = tmp_path / "sent.json"
     download.value.save_as(path)
     assert json.loads(path.read_text()) == results
-    assert "ratings_r002.json is in your downloads" in page.inner_text("#status")
+    assert "ratings_r002.json should now be in your downloads folder" in page.inner_text("#status")
     ratings = read_ratings([path], *key, Rules())
     errors = ratings.findings[ratings.findings["severity"] == "error"]
     assert errors.empty
@@ -95,7 +95,7 @@ def test_practice_tells_right_from_wrong_and_is_not_kept(context_of, folder):
         wrong = {"left": "right", "right": "left"}[truth]
         page.click(f"#{truth if n % 2 else wrong}")
         page.wait_for_selector("#next:visible")
-        expected = "That is right." if n % 2 else f"Not quite: the one on the {truth} is more like"
+        expected = "Correct." if n % 2 else f"Not quite. The picture on the {truth} is more similar"
         assert page.inner_text("#question").startswith(expected)
         assert page.locator(".choice.right").get_attribute("id") == truth
         assert page.evaluate("document.activeElement.id") == "next"
@@ -120,7 +120,7 @@ def test_reload_in_the_middle_loses_nothing(context_of, folder, key):
     page.reload()
     session.wait("pause-screen")
     assert page.inner_text("#pause-title") == "Welcome back"
-    assert page.inner_text("#pause-text").startswith("4 of 21 are done")
+    assert page.inner_text("#pause-text").startswith("You have completed 4 of 21 comparisons")
     page.click("#continue")
     session.ready()
     assert shown(page)[0] == top  # the very trial that was on the screen
@@ -151,7 +151,7 @@ def test_keyboard_alone(context_of, folder, key):
     page.keyboard.press("Tab")
     page.keyboard.type("x1")
     page.keyboard.press("Enter")
-    assert "number alone" in page.inner_text("#number-error")
+    assert "enter only the number" in page.inner_text("#number-error")
     page.keyboard.press("Control+a")
     page.keyboard.type("1")
     page.keyboard.press("Enter")
@@ -190,7 +190,7 @@ def test_keyboard_alone(context_of, folder, key):
     assert sides == ["left", "right", "left", "right"]
 
 
-def test_double_clicks_held_keys_and_fast_answers_count_once_or_not(context_of, folder, key):
+def test_double_clicks_held_keys_and_fast_answers_do_not_count_twice(context_of, folder, key):
     page = context_of().new_page()
     session = Session(page)
     session.resume(url_of(folder), answered(key, 1))
@@ -245,7 +245,7 @@ def test_all_pictures_are_in_view_on_every_screen(context_of, folder, key, size)
         assert session.stored()["trials"][1]["response"] == "left"
 
 
-def test_words_wrap_on_the_smallest_phone_at_twice_the_letters(context_of, folder):
+def test_text_wraps_on_the_smallest_phone_at_double_font_size(context_of, folder):
     page = context_of(viewport={"width": 320, "height": 568}).new_page()
     page.goto(url_of(folder))
     page.add_style_tag(content="html { font-size: 200%; }")
@@ -257,7 +257,7 @@ def test_words_wrap_on_the_smallest_phone_at_twice_the_letters(context_of, folde
 
 
 @pytest.mark.parametrize("broken", ["throws", "full"])
-def test_without_storage_it_goes_on_and_says_so(context_of, folder, broken):
+def test_without_storage_the_page_continues_with_a_warning(context_of, folder, broken):
     page = context_of().new_page()
     if broken == "throws":
         page.add_init_script(
@@ -288,7 +288,7 @@ GARBAGE = {
 }
 
 
-def test_what_is_not_of_this_list_is_not_taken_up(context_of, folder, key):
+def test_saved_answers_of_another_list_are_not_resumed(context_of, folder, key):
     good = answered(key, 2)
     page = context_of().new_page()
     page.goto(url_of(folder))
@@ -317,8 +317,8 @@ def test_a_second_window_takes_over(context_of, folder, key):
     assert len(session.stored()["trials"]) == 2
 
 
-def test_a_break_after_every_fifty(context_of, tmp_path):
-    tasks = [Task("identification", ["method-x"], ROIS, trials=60)]
+def test_a_break_is_offered_every_fifty_trials(context_of, tmp_path):
+    tasks = [asked("identification", ["method_x"], ROIS, trials=60)]
     folder = write_study(tmp_path / "long", tasks=tasks, n_raters=1)
     page = context_of().new_page()
     session = Session(page)
@@ -326,7 +326,7 @@ def test_a_break_after_every_fifty(context_of, tmp_path):
     session.click("left")
     assert session.wait("pause-screen", "trial") == "pause-screen"
     assert page.inner_text("#pause-title") == "Time for a short break"
-    assert page.inner_text("#pause-text").startswith("50 of 60")
+    assert page.inner_text("#pause-text").startswith("You have completed 50 of 60 comparisons")
     page.click("#continue")
     session.ready()
     assert session.count() == "51 of 60"
@@ -346,7 +346,7 @@ def test_a_lost_focus_is_counted(context_of, folder, key):
     assert [trial["focus_lost"] for trial in session.stored()["trials"]] == [0, 1, 0]
 
 
-def test_a_picture_that_cannot_be_shown_is_said(context_of, folder, key, tmp_path):
+def test_a_picture_that_cannot_be_shown_is_reported(context_of, folder, key, tmp_path):
     row = list_of(key).iloc[2]
     text = (folder / "index.html").read_text()
     spoilt = re.sub(rf'("{row.top}":"data:image/png;base64,)[^"]*', r"\1AAAA", text)
@@ -359,9 +359,9 @@ def test_a_picture_that_cannot_be_shown_is_said(context_of, folder, key, tmp_pat
     assert page.inner_text("#message-title") == "A picture could not be shown"
 
 
-def test_prolific_ids_are_kept_and_lead_back(context_of, tmp_path):
+def test_prolific_ids_are_saved_and_raters_return_to_prolific(context_of, tmp_path):
     address = "https://app.prolific.com/submissions/complete?cc=ABC"
-    tasks = [Task("identification", ["method-x"], ROIS, trials=10)]
+    tasks = [asked("identification", ["method_x"], ROIS, trials=10)]
     folder = write_study(tmp_path / "prolific", completion_url=address, tasks=tasks)
     page = context_of().new_page()
     page.goto(url_of(folder, "?PROLIFIC_PID=5f00aa&STUDY_ID=s1&SESSION_ID=x9"))
@@ -396,14 +396,14 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("query", HOSTILE, ids=range(len(HOSTILE)))
-def test_numbers_that_are_none_are_asked_for(context_of, folder, query):
+def test_an_invalid_rater_number_is_asked_for_again(context_of, folder, query):
     page = context_of().new_page()
     page.on("dialog", lambda dialog: pytest.fail("a script ran"))
     page.goto(url_of(folder, query))
     assert Session(page).wait("start", "consent") == "start"
 
 
-def test_hostile_ids_become_plain_ones(context_of, folder):
+def test_hostile_ids_are_sanitised(context_of, folder):
     page = context_of().new_page()
     page.on("dialog", lambda dialog: pytest.fail("a script ran"))
     page.goto(url_of(folder, "?PROLIFIC_PID=%3Cimg src=x onerror=alert(1)%3E/../" + "a" * 9000))
@@ -431,7 +431,7 @@ def test_japanese(context_of, tmp_path):
     assert not english.findall(words.replace("Which is more alike?", "").replace("Esc", ""))
 
 
-def test_answers_can_be_copied_where_the_clipboard_is_forbidden(context_of, folder, key):
+def test_answers_can_be_copied_without_clipboard_permission(context_of, folder, key):
     context = context_of()
     page = context.new_page()
     page.add_init_script(
@@ -446,14 +446,14 @@ def test_answers_can_be_copied_where_the_clipboard_is_forbidden(context_of, fold
     Session(page).wait("finish")
     page.click("#copy")
     page.wait_for_function("() => document.getElementById('status').textContent !== ''")
-    assert "copy it by hand" in page.inner_text("#status")
+    assert "please copy it yourself" in page.inner_text("#status")
     selected = page.evaluate("document.activeElement.value.slice(...["
                              "document.activeElement.selectionStart,"
                              "document.activeElement.selectionEnd])")  # fmt: skip
     assert json.loads(selected)["rater"] == "r001"
 
 
-def test_names_do_not_give_the_answer(context_of, folder, key):
+def test_accessible_names_do_not_reveal_the_answer(context_of, folder, key):
     """To a screen reader the two sides differ by their side alone, in every trial."""
     page = context_of().new_page()
     session = Session(page)
@@ -466,7 +466,7 @@ def test_names_do_not_give_the_answer(context_of, folder, key):
         session.click("left")
     assert len(names) == 1
     tree = names.pop()
-    for name in ('button "Left picture"', 'button "Right picture"', 'img "Picture on top"',
+    for name in ('button "Left picture"', 'button "Right picture"', 'img "Picture at the top"',
                  'button "Pause"', 'progressbar "Progress"'):  # fmt: skip
         assert name in tree, tree
 
@@ -479,7 +479,7 @@ def luminance(colour):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_stand_out_from_what_is_behind_them(context_of, folder, key, scheme):
+def test_text_has_enough_contrast(context_of, folder, key, scheme):
     page = context_of(color_scheme=scheme, reduced_motion="reduce").new_page()
     session = Session(page)
     session.resume(url_of(folder), answered(key, 2))
@@ -558,7 +558,7 @@ def test_within_jatos_answers_are_handed_to_its_server(context_of, folder, key, 
     assert not page.is_visible("#download")
 
 
-def test_what_jatos_does_not_take_can_be_downloaded(context_of, folder, key, tmp_path, serve):
+def test_results_that_jatos_rejects_can_be_downloaded(context_of, folder, key, tmp_path, serve):
     address = f"{serve(tmp_path)}/{in_jatos(folder, tmp_path, fails=True)}"
     page = context_of().new_page()
     page.goto(f"{address}?rater=1")
@@ -567,7 +567,7 @@ def test_what_jatos_does_not_take_can_be_downloaded(context_of, folder, key, tmp
                   [slot_of(rated), json.dumps(rated)])  # fmt: skip
     page.reload()
     page.wait_for_selector("#download:visible")
-    assert "could not be handed over" in page.inner_text("#finish-text")
+    assert "could not be submitted" in page.inner_text("#finish-text")
 
 
 TRIES = """async () => {
@@ -591,7 +591,7 @@ TRIES = """async () => {
 
 
 @pytest.mark.parametrize("place", ["file", "http", "jatos"])
-def test_the_policy_of_the_page_lets_nothing_out(context_of, folder, tmp_path, serve, place):
+def test_the_security_policy_blocks_all_requests(context_of, folder, tmp_path, serve, place):
     """Not to its own server, and within JATOS not to others."""
     (tmp_path / "x").write_text("x")
     (tmp_path / "script.js").write_text("")

@@ -1,0 +1,1 @@
+"""Ratings: the files that raters sent, in any format, checked and joined with the key."""

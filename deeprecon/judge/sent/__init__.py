@@ -1,1 +1,0 @@
-"""Ratings in: files from raters, of any format, checked and joined with the key."""
