@@ -449,16 +449,22 @@ def test_every_setting_is_described():
         assert "description" in value or "$ref" in value or key in bare, key
 
 
-def test_a_user_s_own_functions_are_taken_by_import_path():
+def test_a_users_own_functions_are_taken_by_import_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_parts.py").write_text("def cosine(): ...\ndef grey(): ...\ndef edges(): ...\n")
     own = {
-        "methods/all_layers/loss": "my_losses:cosine",
-        "methods/all_layers/prior": "my_priors:grey",
+        "methods/all_layers/loss": "own_parts:cosine",
+        "methods/all_layers/prior": "own_parts:grey",
         "decoders/topk": {"model": "sklearn.linear_model:Ridge", "options": {"alpha": 3}},
-        "evaluate/metrics": ["my_metrics:edges"],
+        "evaluate/metrics": ["own_parts:edges"],
     }
     settings = load_settings(changed("", own))
-    assert settings.methods["all_layers"].search().loss == "my_losses:cosine"
+    assert settings.methods["all_layers"].search().loss == "own_parts:cosine"
     assert settings.decoders["topk"].options == {"alpha": 3}
+    own["methods/all_layers/loss"] = "own_parts:cosinus"
+    with pytest.raises(InputError, match=r"methods.all_layers.loss: .*did you mean 'cosine'"):
+        load_settings(changed("", own))
 
 
 def test_the_study_of_2019_uses_what_the_paper_used():
