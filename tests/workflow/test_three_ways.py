@@ -1,7 +1,6 @@
 """Raw scans, fMRIPrep's derivatives and BData give the same samples; what cleaning leaves."""
 
 import shutil
-from dataclasses import fields
 
 import nibabel as nib
 import numpy as np
@@ -138,13 +137,16 @@ def test_cleaning_leaves_what_a_still_head_without_drift_would_have_given(smoke_
 
     samples_of(smoke_study, "still", change)
     folder, twin = results(smoke_study), smoke_study / "results/still"
-    cleaning = Cleaning(**{step.name: PRESETS["shen2019"][step.name] for step in fields(Cleaning)})
+    steps = PRESETS["shen2019"].model_dump(include=set(Cleaning.model_fields))
+    cleaning = Cleaning(**steps)
     by_set = {}
     for confounds in sorted(folder.glob("preprocess/sub-01/runs/*_confounds.tsv")):
         run = confounds.name.removesuffix("_confounds.tsv")
         events = next((folder / "bids").glob(f"sub-01/*/func/sub-01_{run}_events.tsv"))
         pair = [
-            values_of(study / f"preprocess/sub-01/runs/{run}.h5", confounds, events, cleaning)
+            values_of(
+                study / f"preprocess/sub-01/runs/{run}.h5", confounds, events, Cleaning(**steps)
+            )
             for study in (folder, twin)
         ]
         by_set.setdefault(run.partition("Image")[2][:4], []).append(pair)
