@@ -144,9 +144,7 @@ def test_cleaning_leaves_what_a_still_head_without_drift_would_have_given(smoke_
         run = confounds.name.removesuffix("_confounds.tsv")
         events = next((folder / "bids").glob(f"sub-01/*/func/sub-01_{run}_events.tsv"))
         pair = [
-            values_of(
-                study / f"preprocess/sub-01/runs/{run}.h5", confounds, events, Cleaning(**steps)
-            )
+            values_of(study / f"preprocess/sub-01/runs/{run}.h5", confounds, events, cleaning)
             for study in (folder, twin)
         ]
         by_set.setdefault(run.partition("Image")[2][:4], []).append(pair)
