@@ -1,7 +1,7 @@
 """Checks that retrain decoders: on uninformative data, and with whole clusters held out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,30 @@ class Samples:
         return np.asarray(self.stimulus_id)[self.test].tolist()
 
 
+def decode_images(
+    samples: Samples,
+    usable: NDArray[np.bool_],
+    trained: Sequence[str],
+    sampled: SampledUnits,
+    stimulus_id: Sequence[str],
+    model: Model,
+) -> dict[str, Array]:
+    """Decode the mean response to each test image: layer -> (n_images, n_units).
+
+    Parameters
+    ----------
+    usable : (n_samples,) whether the decoder is trained on a sample
+    trained : the image that each of these samples is said to show
+    sampled : features of the training images
+    stimulus_id : n_images test images
+    model : decoder, such as `TopKRidge`
+    """
+    responses, names = average_trials(samples.voxels[samples.test], samples.tested)
+    decoded = decode_test(samples.voxels[usable], trained, sampled, responses, model)
+    rows = [names.index(name) for name in stimulus_id]
+    return {layer: values[rows] for layer, values in decoded.items()}
+
+
 @check("V09", "decoders trained on a later stimulus", "controls", absent=ON_REQUEST)
 def later_control(
     samples: Samples,
@@ -112,10 +136,8 @@ def later_control(
     shifted = [str(later[i]) for i in np.flatnonzero(usable)]
     if len(set(shifted)) < 2:
         return not_run("Runs are too short to look three samples ahead.", about)
-    shown, names = average_trials(samples.voxels[samples.test], samples.tested)
-    found = decode_test(samples.voxels[usable], shifted, sampled, shown, model)
-    rows = [names.index(name) for name in true.stimulus_id]
-    return at_chance(take(found, rows), true.features, seed=seed, about=about)
+    found = decode_images(samples, usable, shifted, sampled, true.stimulus_id, model)
+    return at_chance(found, true.features, seed=seed, about=about)
 
 
 @check("V10", "decoders trained on noise", "controls", absent=ON_REQUEST)
@@ -130,16 +152,10 @@ def noise_control(
     """Whether decoders trained and tested on noise are at chance; parameters: `later_control`."""
     voxels, train = samples.voxels, samples.train
     noise = np.random.default_rng(seed).standard_normal(voxels.shape).astype(voxels.dtype)
-    shown, names = average_trials(noise[samples.test], samples.tested)
     trained = np.asarray(samples.stimulus_id)[train].tolist()
-    found = decode_test(noise[train], trained, sampled, shown, model)
-    rows = [names.index(name) for name in true.stimulus_id]
-    return at_chance(take(found, rows), true.features, seed=seed, about=about)
-
-
-def take(features: Mapping[str, Array], rows: Sequence[int]) -> dict[str, Array]:
-    """Take some rows of every layer."""
-    return {layer: values[rows] for layer, values in features.items()}
+    noisy = replace(samples, voxels=noise)
+    found = decode_images(noisy, train, trained, sampled, true.stimulus_id, model)
+    return at_chance(found, true.features, seed=seed, about=about)
 
 
 def clusters_of(features: Array, stimulus_id: Sequence[str], seed: int) -> dict[str, str]:
