@@ -201,12 +201,6 @@ class TrainedGeneratorSettings(Settings):
     )
 
 
-GeneratorSettings = Annotated[
-    PublishedGeneratorSettings | TrainedGeneratorSettings, Field(discriminator="kind")
-]
-"""Settings of a generator of either kind, told apart by `kind`."""
-
-
 class Compute(Settings):
     """Where and how a reconstruction is computed; affects results only by rounding."""
 

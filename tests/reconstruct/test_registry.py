@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,10 +19,11 @@ from deeprecon.reconstruct.presets import (
 )
 from deeprecon.reconstruct.registry import LOSSES, OPTIMISERS, PRIORS, SCALINGS
 from deeprecon.reconstruct.settings import (
-    GeneratorSettings,
     PublishedGeneratorSettings,
     SearchSettings,
+    TrainedGeneratorSettings,
 )
+from deeprecon.study.settings import GeneratorOf
 from deeprecon.typed import changed
 from tests.reconstruct.tiny import SIZE, TinyNetwork, features, images, statistics
 
@@ -149,13 +149,14 @@ def test_settings_that_are_not_allowed_are_refused_in_one_line(changes, message)
 def test_settings_cannot_be_changed_in_place_and_have_descriptions():
     with pytest.raises(ValidationError):
         PRESETS["2024"].loss = "squared"
-    for model in (SearchSettings, Compute, *get_args(get_args(GeneratorSettings)[0])):
+    generators = (PublishedGeneratorSettings, TrainedGeneratorSettings)
+    for model in (SearchSettings, Compute, *generators):
         for name, field in model.model_fields.items():
             assert field.description or name == "kind", (model, name)
 
 
 def test_generators_are_told_apart_by_their_kind():
-    settings = TypeAdapter(GeneratorSettings)
+    settings = TypeAdapter(GeneratorOf)
     published = settings.validate_python({"kind": "relu7", "upper": 3})
     assert isinstance(published, PublishedGeneratorSettings)
     assert settings.validate_python({"kind": "trained", "layer": "fc6"}).n_steps == 20000
